@@ -1,0 +1,290 @@
+/* Map in a shared object's segments, as one VMA.  Linux version.
+   SPDX-License-Identifier: LGPL-2.1-or-later
+   Copyright The GNU Toolchain Authors.
+   This file is part of the GNU C Library.
+
+   The GNU C Library is free software; you can redistribute it and/or
+   modify it under the terms of the GNU Lesser General Public
+   License as published by the Free Software Foundation; either
+   version 2.1 of the License, or (at your option) any later version.
+
+   The GNU C Library is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+   Lesser General Public License for more details.
+
+   You should have received a copy of the GNU Lesser General Public
+   License along with the GNU C Library; if not, see
+   <https://www.gnu.org/licenses/>.  */
+
+/* The generic _dl_map_segments maps the whole of a shared object from the file
+   with the protection of its first segment, and then every other segment over
+   that.  Each mapping costs a VMA.  Where the kernel allows it (dl-manyprots.h)
+   the object stays the one VMA that the first mapping made: the later calls
+   are translated to remap_file_pages, which changes protection, file offset
+   and backing of a range without dividing the VMA.
+
+   This is not another mapper.  The generic code decides what is mapped and in
+   which order, and this file stands between it and the system calls.  On any
+   other kernel its calls go through as they are.  */
+
+#include <dl-load.h>
+#include <dl-manyprots.h>
+
+/* The object that is being mapped.  A variable, because the generic code does
+   not hand on a pointer of ours; dl_load_lock protects it, and nothing between
+   the start and the end of _dl_map_segments can load another object.  */
+static struct
+{
+  /* The first mapping of the file, in whole pages.  START is zero while there
+     is none.  */
+  ElfW(Addr) start, end;
+  /* Its protection, and the file offset of START.  */
+  int prot;
+  ElfW(Off) offset;
+  /* The part of it that was made PROT_NONE because there are holes between
+     the segments; empty if HOLES_END is zero.  */
+  ElfW(Addr) holes_start, holes_end;
+  /* File mappings below this address have been done ahead of their turn.  */
+  ElfW(Addr) early_end;
+  /* The segments, and whether the mprotect for holes is still to come.  */
+  const struct loadcmd *loadcmds;
+  size_t nloadcmds;
+  bool has_holes;
+  /* Translate calls for this object.  Cleared at the first refusal.  */
+  bool active;
+  /* A translated call has succeeded: this is a multi-protection VMA.  */
+  bool multi;
+} dl_manyprots_object;
+
+/* Return true if calls are translated and LEN bytes at ADDR lie inside the
+   object's first mapping.  */
+static bool
+dl_manyprots_covers (ElfW(Addr) addr, size_t len)
+{
+  return (dl_manyprots_object.active
+	  && dl_manyprots_object.start != 0
+	  && addr >= dl_manyprots_object.start
+	  && addr <= dl_manyprots_object.end
+	  && len <= dl_manyprots_object.end - addr);
+}
+
+/* Translate one call.  Return false if it has to be made in the stock way, as
+   all others for this object from then on.  */
+static bool
+dl_manyprots_change (ElfW(Addr) addr, size_t len, int prot, int flags,
+		     ElfW(Off) offset)
+{
+  if (dl_manyprots_remap (addr, len, prot, flags, offset))
+    dl_manyprots_object.multi = true;
+  else
+    dl_manyprots_object.active = false;
+  return dl_manyprots_object.active;
+}
+
+/* The file offset that the first mapping gave to ADDR.  */
+static ElfW(Off)
+dl_manyprots_offset (ElfW(Addr) addr)
+{
+  return dl_manyprots_object.offset + (addr - dl_manyprots_object.start);
+}
+
+/* Make sure that an mprotect of a part of the object will be done in place.
+   Nothing but the protection and the offset it already has is asked for.  */
+static void
+dl_manyprots_make_multi (void)
+{
+  if (dl_manyprots_object.active && !dl_manyprots_object.multi)
+    dl_manyprots_change (dl_manyprots_object.start,
+			 dl_manyprots_object.end - dl_manyprots_object.start,
+			 dl_manyprots_object.prot, 0,
+			 dl_manyprots_object.offset);
+}
+
+/* Translate the mapping of LEN bytes at ADDR from file offset OFFSET.  */
+static bool
+dl_manyprots_map_file (ElfW(Addr) addr, size_t len, int prot,
+		       ElfW(Off) offset)
+{
+  /* A segment at the place where the first mapping already put it, with the
+     same protection.  Typically that is the read-only data after the text.  */
+  if (prot == dl_manyprots_object.prot
+      && offset == dl_manyprots_offset (addr)
+      && (addr >= dl_manyprots_object.holes_end
+	  || addr + len <= dl_manyprots_object.holes_start))
+    return true;
+
+  return dl_manyprots_change (addr, len, prot, 0, offset);
+}
+
+/* The first mapping and the holes are done.  Text must be mapped before
+   anything writes: until the object is divided into runs, writing to a page
+   of it (the generic code clears the rest of the last page of a segment that
+   has bss) counts as writing to all of it, and where a private page has been
+   put the kernel grants execution no more than mprotect would grant it to
+   modified text.  In the usual order, text before data, there is nothing to do
+   ahead of its turn.  */
+static void
+dl_manyprots_map_text_early (void)
+{
+  const struct loadcmd *first = dl_manyprots_object.loadcmds;
+  const struct loadcmd *end = first + dl_manyprots_object.nloadcmds;
+  const struct loadcmd *last_text = NULL;
+  bool written = false;
+
+  for (const struct loadcmd *c = first; c < end; ++c)
+    {
+      if (written && (c->prot & PROT_EXEC) != 0)
+	last_text = c;
+      if (c->allocend > c->dataend
+	  && (c->dataend & (GLRO(dl_pagesize) - 1)) != 0)
+	written = true;
+    }
+
+  if (last_text == NULL)
+    return;
+
+  for (const struct loadcmd *c = first + 1; c <= last_text; ++c)
+    {
+      ElfW(Addr) addr = dl_manyprots_object.start + (c->mapstart
+						     - first->mapstart);
+      if (c->mapend > c->mapstart
+	  && !(dl_manyprots_covers (addr, c->mapend - c->mapstart)
+	       && dl_manyprots_map_file (addr, c->mapend - c->mapstart,
+					 c->prot, c->mapoff)))
+	/* Nothing has been written so far: the generic code can still map
+	   all of them again.  */
+	return;
+    }
+
+  dl_manyprots_object.early_end
+    = dl_manyprots_object.start + (last_text->mapend - first->mapstart);
+}
+
+/* Stands in for __mmap in the generic code.  */
+static void *
+dl_manyprots_mmap (void *start, size_t len, int prot, int flags, int fd,
+		   off_t offset)
+{
+  ElfW(Addr) addr = (ElfW(Addr)) start;
+
+  if ((flags & MAP_FIXED) != 0 && dl_manyprots_covers (addr, len))
+    {
+      if ((flags & MAP_ANONYMOUS) != 0)
+	{
+	  if (dl_manyprots_change (addr, len, prot, MAP_ANONYMOUS, 0))
+	    return start;
+	}
+      else if (addr + len <= dl_manyprots_object.early_end
+	       || dl_manyprots_map_file (addr, len, prot, offset))
+	return start;
+    }
+
+  void *result = __mmap (start, len, prot, flags, fd, offset);
+
+  /* The first mapping of the file, which covers the whole object.  An
+     anonymous one before it is the reserve that an object with a large
+     alignment is placed in.  */
+  if (dl_manyprots_object.active && dl_manyprots_object.start == 0
+      && (flags & MAP_ANONYMOUS) == 0 && result != MAP_FAILED)
+    {
+      dl_manyprots_object.start = (ElfW(Addr)) result;
+      dl_manyprots_object.end = ALIGN_UP ((ElfW(Addr)) result + len,
+					  GLRO(dl_pagesize));
+      dl_manyprots_object.prot = prot;
+      dl_manyprots_object.offset = offset;
+      if (!dl_manyprots_object.has_holes)
+	dl_manyprots_map_text_early ();
+    }
+
+  return result;
+}
+
+/* Stands in for __mprotect in the generic code.  */
+static int
+dl_manyprots_mprotect (void *start, size_t len, int prot)
+{
+  ElfW(Addr) addr = (ElfW(Addr)) start;
+
+  if (dl_manyprots_object.has_holes && prot == PROT_NONE)
+    {
+      /* All holes in one call, together with the segments between them.  */
+      dl_manyprots_object.has_holes = false;
+      if (dl_manyprots_covers (addr, len)
+	  && dl_manyprots_change (addr, len, PROT_NONE, 0,
+				  dl_manyprots_offset (addr)))
+	{
+	  dl_manyprots_object.holes_start = addr;
+	  dl_manyprots_object.holes_end = addr + len;
+	  dl_manyprots_map_text_early ();
+	  return 0;
+	}
+    }
+  else if (dl_manyprots_covers (addr, len))
+    /* The last page of a segment with bss that is not writable.  */
+    dl_manyprots_make_multi ();
+
+  return __mprotect (start, len, prot);
+}
+
+/* Return true if the segments follow each other and share no page.  If they
+   do share one, the later segment's mapping replaces what the earlier one left
+   there, cleared bss for instance, while a remap keeps the contents of pages
+   whose offset it does not change.  */
+static bool
+dl_manyprots_segments_ordered (const struct loadcmd loadcmds[],
+			       size_t nloadcmds)
+{
+  for (size_t i = 1; i < nloadcmds; ++i)
+    if (loadcmds[i].mapstart < loadcmds[i - 1].mapend
+	|| loadcmds[i].mapstart < ALIGN_UP (loadcmds[i - 1].allocend,
+					    GLRO(dl_pagesize)))
+      return false;
+  return true;
+}
+
+#define _dl_map_segments	_dl_map_segments_generic
+#define __mmap			dl_manyprots_mmap
+#define __mprotect		dl_manyprots_mprotect
+
+#include <elf/dl-map-segments.h>
+
+#undef _dl_map_segments
+#undef __mmap
+#undef __mprotect
+
+static __always_inline const char *
+_dl_map_segments (struct link_map *l, int fd,
+		  const ElfW(Ehdr) *header, int type,
+		  const struct loadcmd loadcmds[], size_t nloadcmds,
+		  const size_t maplength, bool has_holes,
+		  struct link_map *loader)
+{
+  memset (&dl_manyprots_object, 0, sizeof (dl_manyprots_object));
+
+  /* The segments of an ET_EXEC are mapped one by one at fixed addresses;
+     there is no mapping that covers them all.  */
+  if (type == ET_DYN
+      && dl_manyprots_enabled ()
+      && dl_manyprots_segments_ordered (loadcmds, nloadcmds))
+    {
+      dl_manyprots_object.active = true;
+      dl_manyprots_object.loadcmds = loadcmds;
+      dl_manyprots_object.nloadcmds = nloadcmds;
+      dl_manyprots_object.has_holes = has_holes;
+    }
+
+  const char *errstring
+    = _dl_map_segments_generic (l, fd, header, type, loadcmds, nloadcmds,
+				maplength, has_holes, loader);
+
+  /* _dl_protect_relro is going to use mprotect.  If there was nothing to remap
+     this is still an ordinary VMA, which that would divide.  */
+  if (errstring == NULL
+      && (ALIGN_DOWN (l->l_addr + l->l_relro_addr, GLRO(dl_pagesize))
+	  != ALIGN_DOWN (l->l_addr + l->l_relro_addr + l->l_relro_size,
+			 GLRO(dl_pagesize))))
+    dl_manyprots_make_multi ();
+
+  return errstring;
+}
