@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+# 'make help' tells what there is. The steps themselves are scripts in mk/.
+
+define HELP
+make demo          ffmpeg and python3 on stock and on manyprots, compared
+                   (GUEST=x86_64: under QEMU; default: User-mode Linux)
+make check         all tests
+make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+
+make um            build/um/patched/linux          User-mode Linux, patched
+make x86_64        build/x86_64/patched/bzImage    x86_64, patched
+make stock         build/{um,x86_64}/stock/...     both, unpatched
+make x86_64-debug  build/x86_64/debug/bzImage      patched, with debugging
+make glibc         build/glibc/root                patched glibc
+make tools         build/tools                     vmas ...
+make all           all of these but the debugging kernel
+                   (also um-stock, x86_64-stock, um-debug, glibc-stock)
+
+make kernel-series build/kernel-series             the kernel patches for git am
+make clean         remove what was built, keep the unpacked sources
+make distclean     remove build/
+
+./configure --help tells how to use other sources. Logs are in build/log/.
+endef
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+FORCE:
+
+export HELP JOBS
+.PHONY: help all stock tools demo check check-debug kernel-series clean distclean
+help:
+	@echo "$$HELP"
+
+# Packages and sources: build/config.mk
+ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),help)),)
+include build/config.mk
+endif
+build/config.mk: configure packages
+	@./configure $(CONFIGURE_ARGS)
+
+# Source trees. These scripts always look, and touch the stamp only where
+# something changed.
+build/src/linux-stock.stamp: FORCE
+	@mk/stock-tree --current linux $(LINUX) || mk/step linux-stock mk/stock-tree linux $(LINUX)
+build/src/glibc-stock.stamp: FORCE
+	@mk/stock-tree --current glibc $(GLIBC) || mk/step glibc-stock mk/stock-tree glibc $(GLIBC)
+build/src/%-patched.stamp: build/src/%-stock.stamp FORCE
+	@mk/patched-tree --current $* || mk/step $*-patched mk/patched-tree $*
+
+# Kernels, ARCH-VARIANT for short
+C = kernel-patch/config
+build/um/%/linux: mk/kernel $C/common.config $C/um.config
+	@mk/step um-$* mk/kernel um $*
+build/x86_64/%/bzImage: mk/kernel $C/common.config $C/x86_64.config
+	@mk/step x86_64-$* mk/kernel x86_64 $*
+STOCK = build/um/stock/linux build/x86_64/stock/bzImage
+PATCHED = build/um/patched/linux build/x86_64/patched/bzImage
+DEBUG = build/um/debug/linux build/x86_64/debug/bzImage
+$(STOCK): build/src/linux-stock.stamp
+$(PATCHED) $(DEBUG): build/src/linux-patched.stamp $C/manyprots.config
+$(DEBUG): $(wildcard $C/*debug.config)
+
+.PHONY: um um-stock um-debug x86_64 x86_64-stock x86_64-debug
+um: build/um/patched/linux
+um-stock: build/um/stock/linux
+um-debug: build/um/debug/linux
+x86_64: build/x86_64/patched/bzImage
+x86_64-stock: build/x86_64/stock/bzImage
+x86_64-debug: build/x86_64/debug/bzImage
+stock: $(STOCK)
+
+# glibc: the libc installed last is the sign that all is there
+.PHONY: glibc glibc-stock
+LIBC = lib/x86_64-linux-gnu/libc.so.6
+glibc: build/glibc/root/$(LIBC)
+glibc-stock: build/glibc-stock/root/$(LIBC)
+build/glibc/root/$(LIBC): build/src/glibc-patched.stamp mk/glibc mk/check-dropin
+	@mk/step glibc mk/glibc patched
+build/glibc-stock/root/$(LIBC): build/src/glibc-stock.stamp mk/glibc mk/check-dropin
+	@mk/step glibc-stock mk/glibc stock
+
+tools: $(patsubst tools/%.c,build/tools/%,$(wildcard tools/*.c))
+build/tools/%: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -o $@ $<
+
+all: um x86_64 stock glibc tools
+
+# What they are for
+GUEST ?= um
+demo: $(GUEST) $(GUEST)-stock glibc tools
+	@GUEST=$(GUEST) tools/demo
+check: all
+	@tests/run
+check-debug: x86_64-debug glibc tools
+	@tests/run --debug
+kernel-series: build/src/linux-stock.stamp
+	@mk/kernel-series
+
+clean:
+	rm -rf build/um* build/x86_64* build/glibc* build/tools build/tests build/log build/kernel-series
+distclean:
+	rm -rf build

@@ -1,0 +1,52 @@
+# shellcheck shell=sh disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+# Shared by the scripts of mk/.
+top=$(cd "$(dirname "$0")/.." && pwd)
+jobs=${JOBS:-$(nproc)}
+if command -v ccache >/dev/null; then ccache='ccache '; else ccache=; fi
+
+# The make that called us must not reach into the trees that we build, nor
+# the user's settings into what is to come out the same for everybody.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS
+unset KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT CROSS_COMPILE
+export LC_ALL=C.UTF-8
+
+die() {
+	echo "$*" >&2
+	exit 1
+}
+
+# need_space MEGABYTES: stop before a step that cannot end well.
+need_space() {
+	mkdir -p "$top/build"
+	free=$(df -Pm "$top/build" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "the disk below $top/build has $free MB left, this step needs $1 MB"
+}
+
+# object_dir DIR MEGABYTES: make DIR ready for a build of that size. A build
+# that was killed, or ran out of disk, may have left a cut-off file newer than
+# its sources, which make would take for done: such a directory is thrown away.
+object_dir() {
+	if [ -e "$1.unfinished" ]; then
+		echo "$1 was left by a killed build: starting afresh"
+		rm -rf "$1"
+	fi
+	[ -e "$1" ] || need_space "$2"
+	mkdir -p "$1"
+	: > "$1.unfinished"
+}
+
+# in_object_dir DIR COMMAND...: build in DIR. A make that ends by itself (an
+# error, Ctrl-C) removes its half-made targets and can be continued.
+in_object_dir() {
+	dir_=$1
+	shift
+	rc=0
+	trap : INT TERM HUP
+	"$@" || rc=$?
+	trap - INT TERM HUP
+	need_space 20
+	[ $rc -eq 137 ] || rm -f "$dir_.unfinished"
+	[ $rc -eq 0 ] || exit $rc
+}
