@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * munmap, mmap over, and mremap of multi-protection VMAs and of parts.  What
+ * a run map cannot express splits; bytes and protections stay right.
+ */
+#include "manyprots_util.h"
+
+MP_LIBRARY_FIXTURE(lib)
+
+/* Far enough from the library for everything, in the same window. */
+#define FAR (0x2000000UL)
+
+TEST_F(lib, munmap_whole)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b, LIB_PAGES * PS)));
+	ASSERT_EQ(MP_MAPERR, mp_read(self->p.base[MULTI]));
+	ASSERT_EQ(0, mp_same(0));
+}
+
+/* From the front, in the middle of a run. */
+TEST_F(lib, munmap_head)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b, (LIB_RX + 2) * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+TEST_F(lib, munmap_tail)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + (LIB_BSS + 1) * PS, 4 * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+/* A hole in the middle: two VMAs, each with its own part of the runs. */
+TEST_F(lib, munmap_middle)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + LIB_RO * PS + PS, 3 * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	if (!mp_stock)
+		ASSERT_EQ(2, mp_window_vmas(MULTI));
+	/* Both halves still take mprotect in place. */
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + PS, 2 * PS, RW)));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_DATA * PS, PS, R)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	if (!mp_stock)
+		ASSERT_EQ(2, mp_window_vmas(MULTI));
+}
+
+/* Each page alone unmapped, in an order that leaves every kind of remainder. */
+TEST_F(lib, munmap_page_by_page)
+{
+	size_t i;
+
+	mp_dirty_library(&self->p);
+	for (i = 0; i < LIB_PAGES; i++) {
+		ASSERT_EQ(0, mp_both(&self->p, munmap(b + i * 7 % LIB_PAGES * PS, PS)));
+		ASSERT_EQ(0, mp_same(MP_WRITES));
+	}
+	ASSERT_EQ(0, mp_window_vmas(MULTI));
+}
+
+/* "when its file offset is linear" a part becomes ordinary: then mprotect must work as on one. */
+TEST_F(lib, part_becomes_ordinary)
+{
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + LIB_RX * PS, (LIB_PAGES - LIB_RX) * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + PS, PS, RW)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* bss alone is left: anonymous, no file in maps. */
+TEST_F(lib, only_bss_left)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b, LIB_BSS * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + (LIB_BSS + 1) * PS, PS, R)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* mmap(MAP_FIXED) over a part, with anything. */
+TEST_F(lib, mmap_over)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b + 3 * PS, PS, RW, MAP_PRIVATE | MAP_ANONYMOUS |
+					    MAP_FIXED, -1, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b + 10 * PS, 3 * PS, R, MAP_PRIVATE | MAP_FIXED,
+					    self->p.fd, 30 * PS) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b - PS, 3 * PS, NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+					    MAP_FIXED, -1, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b + 17 * PS, 5 * PS, RW, MAP_PRIVATE | MAP_ANONYMOUS |
+					    MAP_FIXED, -1, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* A new mapping beside one that it could be merged with by flags, file and vm_pgoff. */
+TEST_F(lib, no_accidental_merge)
+{
+	mp_dirty_library(&self->p);
+	/* Linear continuation of the multi VMA's file at both ends. */
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b + LIB_PAGES * PS, 3 * PS, R, MAP_PRIVATE | MAP_FIXED,
+					    self->p.fd, LIB_PAGES * PS) == MAP_FAILED));
+	ASSERT_EQ(0, mp_both(&self->p, mmap(b + (LIB_PAGES + 3) * PS, 3 * PS, NONE, MAP_PRIVATE |
+					    MAP_FIXED, self->p.fd, (LIB_PAGES + 3) * PS) ==
+			     MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + (LIB_PAGES + 1) * PS, 3 * PS, NONE)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b, (LIB_PAGES + 6) * PS, R)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+static int map_beside(struct mp_pair *p, int side, struct mp_pair *second)
+{
+	char *m = p->base[side] + LIB_PAGES * PS;
+
+	if (mmap(m, 8 * PS, R, MAP_PRIVATE | MAP_FIXED, p->fd, LIB_PAGES * PS) == MAP_FAILED)
+		return -errno;
+	if (side == MULTI && !mp_stock)
+		return mp_rfp(m + 2 * PS, 3 * PS, RW, 40, MAP_CHGPROT);
+	return mmap(m + 2 * PS, 3 * PS, RW, MAP_PRIVATE | MAP_FIXED, p->fd, 40 * PS) ==
+		MAP_FAILED ? -errno : 0;
+}
+
+/* "Two multi-protection VMAs never merge by accident" */
+TEST_F(lib, two_multis_side_by_side)
+{
+	ASSERT_EQ(0, mp_both(&self->p, map_beside(&self->p, side, NULL)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + 16 * PS, 6 * PS, NONE)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b, (LIB_PAGES + 8) * PS, R)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + 18 * PS, 2 * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Moves pages [at, at + n) of a side to FAR, as one call per run where stock demands it. */
+static long move_runs(struct mp_pair *p, int side, size_t at, size_t n, int flags)
+{
+	struct mp_entry *e;
+	int i, entries;
+	char *from = p->base[side] + at * PS, *to = p->base[side] + FAR + at * PS;
+
+	if (side == MULTI && !mp_stock)
+		return mremap(from, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == to ?
+			0 : -errno;
+	entries = mp_entries(side, "/proc/self/maps");
+	for (i = 0; i < entries; i++) {
+		unsigned long a, z;
+
+		e = &mp_tab[side][i];
+		a = e->start > (unsigned long)from ? e->start : (unsigned long)from;
+		z = e->end < (unsigned long)from + n * PS ? e->end : (unsigned long)from + n * PS;
+		if (a >= z)
+			continue;
+		if (mremap((void *)a, z - a, z - a, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
+			   to + (a - (unsigned long)from)) == MAP_FAILED)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The whole VMA moves as one; "mremap move only takes references". */
+TEST_F(lib, mremap_whole)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, move_runs(&self->p, side, 0, LIB_PAGES, 0)));
+	ASSERT_EQ(MP_MAPERR, mp_read(self->p.base[MULTI]));
+	ASSERT_EQ('d', self->p.base[MULTI][FAR + LIB_DATA * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+/* Never touched before: faults after the move find the right pages of the file. */
+TEST_F(lib, mremap_untouched)
+{
+	ASSERT_EQ(0, mp_both(&self->p, move_runs(&self->p, side, 0, LIB_PAGES, 0)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+}
+
+/* Every part of it, by itself; the rest stays where and what it was. */
+TEST_F(lib, mremap_parts)
+{
+	size_t at, n;
+
+	for (at = 0; at < LIB_PAGES; at += 3)
+		for (n = 1; at + n <= LIB_PAGES; n += 4) {
+			ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+			mp_dirty_library(&self->p);
+			ASSERT_EQ(0, mp_both(&self->p, move_runs(&self->p, side, at, n, 0)));
+			ASSERT_EQ(0, mp_same(MP_WRITES));
+		}
+}
+
+static int same_in_child(void *p)
+{
+	return mp_same(MP_WRITES);
+}
+
+/* Moved, changed, forked, moved back. */
+TEST_F(lib, mremap_and_fork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, move_runs(&self->p, side, 0, LIB_PAGES, 0)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + FAR + 2 * PS, PS, RW)));
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + FAR + 7 * PS, PS)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+struct moved {
+	struct mp_pair *p;
+};
+
+static int move_in_child(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	mp_both(p, move_runs(p, side, 0, LIB_PAGES, 0));
+	return mp_same(MP_WRITES);
+}
+
+/* "mremap ... after fork": page tables and anon rmap are shared with the parent then. */
+TEST_F(lib, mremap_after_fork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_in_child(move_in_child, &self->p));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Shrinking in place drops the tail. */
+TEST_F(lib, mremap_shrink)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_BSS * PS, 4 * PS, 2 * PS, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_DATA * PS, 3 * PS, PS, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Growing the last run in place: more bss. */
+TEST_F(lib, mremap_grow_bss)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_put(self->p.base[MULTI] + (LIB_BSS + 7) * PS, 1));
+}
+
+/* A last run of the file at a nonlinear offset grows into the file's next pages. */
+TEST_F(lib, mremap_grow_nonlinear)
+{
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + LIB_BSS * PS, 4 * PS)));
+	ASSERT_EQ(0, mp_both(&self->p, mp_put(b + LIB_DATA * PS, 'x')));
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_DATA * PS, 3 * PS, 6 * PS, 0) == MAP_FAILED));
+	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI] + (LIB_DATA + 4) * PS, 13));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Growing by moving. */
+TEST_F(lib, mremap_grow_and_move)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_BSS * PS, 4 * PS, 9 * PS, MREMAP_MAYMOVE |
+					      MREMAP_FIXED, b + FAR) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_DATA * PS, 2 * PS, 5 * PS, MREMAP_MAYMOVE |
+					      MREMAP_FIXED, b + FAR + 64 * PS) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Growth that is blocked by a neighbour fails as in stock. */
+TEST_F(lib, mremap_grow_blocked)
+{
+	mp_both(&self->p, mmap(b + LIB_PAGES * PS, PS, R, MAP_SHARED | MAP_FIXED, self->p.fd, 0) ==
+		MAP_FAILED);
+	ASSERT_EQ(-ENOMEM, mp_both(&self->p, (long)mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* MREMAP_DONTUNMAP leaves an empty mapping of the same kind behind. */
+TEST_F(lib, mremap_dontunmap)
+{
+	mp_dirty_library(&self->p);
+	mp_both(&self->p, move_runs(&self->p, side, LIB_BSS, 4, MREMAP_DONTUNMAP));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&self->p, move_runs(&self->p, side, LIB_DATA, 3, MREMAP_DONTUNMAP));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&self->p, move_runs(&self->p, side, 0, LIB_RX, MREMAP_DONTUNMAP));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* old_size 0 duplicates shared mappings only: EINVAL on private ones, as stock. */
+TEST_F(lib, mremap_duplicate)
+{
+	mp_both(&self->p, (long)mremap(b, 0, PS, MREMAP_MAYMOVE));
+	mp_both(&self->p, (long)mremap(b + LIB_DATA * PS, 0, PS, MREMAP_MAYMOVE));
+	mp_both(&self->p, (long)mremap(b + 1, PS, PS, MREMAP_MAYMOVE));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+TEST_HARNESS_MAIN

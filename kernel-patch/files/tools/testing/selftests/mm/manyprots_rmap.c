@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From the page to its mappings and back: truncate, hole punch, reclaim of
+ * file pages, swap, KSM, migration and writeback must find a page at every
+ * address where a multi-protection VMA maps it, and only there.
+ */
+#include "manyprots_util.h"
+#include <linux/falloc.h>
+#include <sys/swap.h>
+
+#ifndef FALLOC_FL_PUNCH_HOLE
+#define FALLOC_FL_KEEP_SIZE 1
+#define FALLOC_FL_PUNCH_HOLE 2
+#endif
+#ifndef MPOL_MF_MOVE
+#define MPOL_MF_MOVE 2
+#endif
+
+/* Files that the tests change; the private side of things as in mp_library. */
+FIXTURE(file) { struct mp_pair p; };
+FIXTURE_VARIANT(file) { enum mp_where where; };
+FIXTURE_VARIANT_ADD(file, tmpfs) { .where = MP_TMP };
+FIXTURE_VARIANT_ADD(file, cwd) { .where = MP_CWD };
+FIXTURE_VARIANT_ADD(file, memfd) { .where = MP_MEMFD };
+FIXTURE_SETUP(file)
+{
+	self->p.fd = mp_file(variant->where, LIB_FILE_PAGES);
+	if (self->p.fd < 0)
+		SKIP(return, "no such file here");
+	ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+FIXTURE_TEARDOWN(file)
+{
+	close(self->p.fd);
+}
+
+/* Is the page mapped? By pagemap, which any process may read of itself (without frame numbers). */
+static int mapped(const char *addr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t v = 0;
+
+	if (fd < 0 || pread(fd, &v, 8, (unsigned long)addr / PS * 8) != 8)
+		v = 0;
+	close(fd);
+	return v >> 63;
+}
+
+/* Truncation takes the pages at their nonlinear addresses; bss and private copies as in stock. */
+TEST_F(file, truncate)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	/* Page 9 goes (data, dirty), 10 (data, clean), 11 (data, dirty); 8 stays at both addresses. */
+	ASSERT_EQ(0, ftruncate(self->p.fd, 9 * PS));
+	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + (LIB_DATA + 1) * PS));
+	ASSERT_EQ(0, mp_read(self->p.base[MULTI] + LIB_RELRO * PS));
+	ASSERT_EQ(0, mp_read(self->p.base[MULTI] + LIB_BSS * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	/* Now page 8, at both addresses, and down into the text. */
+	ASSERT_EQ(0, ftruncate(self->p.fd, 4 * PS));
+	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + 8 * PS));
+	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + LIB_RELRO * PS));
+	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + 5 * PS));
+	ASSERT_EQ(0, mp_read(self->p.base[MULTI] + 3 * PS));
+	ASSERT_EQ('b', self->p.base[MULTI][LIB_BSS * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	/* The file grows again: zeroes. */
+	ASSERT_EQ(0, ftruncate(self->p.fd, LIB_FILE_PAGES * PS));
+	ASSERT_TRUE(mp_page_is_zero(self->p.base[MULTI] + LIB_RELRO * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* In the middle of a page: its rest reads as zero wherever it is mapped. */
+TEST_F(file, truncate_inside_page)
+{
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, ftruncate(self->p.fd, 8 * PS + 100));
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, self->p.base[MULTI][LIB_RELRO * PS + 101]);
+	ASSERT_EQ(0, self->p.base[MULTI][8 * PS + 101]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Order of the tree: pages that are mapped only in the run with the lowest or highest offset. */
+TEST_F(file, truncate_single_pages)
+{
+	size_t i;
+
+	for (i = 0; i < LIB_PAGES; i++)
+		ASSERT_EQ(0, mp_chg(&self->p, i, 1, i % 3 ? R : RW, MP_FILE,
+				    i * 11 % LIB_PAGES + 20));
+	ASSERT_EQ(0, mp_same(0));
+	for (i = LIB_PAGES + 20; i > 18; i--) {
+		ASSERT_EQ(0, ftruncate(self->p.fd, i * PS));
+		ASSERT_EQ(0, mp_same(0));
+	}
+}
+
+/* One page mapped at every address of the VMA: it is unmapped from all. */
+TEST_F(file, truncate_page_mapped_often)
+{
+	size_t i;
+
+	for (i = 0; i < LIB_PAGES; i++)
+		ASSERT_EQ(0, mp_chg(&self->p, i, 1, i & 1 ? RW : R, MP_FILE, 5));
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_both(&self->p, mp_put(b + 3 * PS, 'x')));
+	ASSERT_EQ(0, ftruncate(self->p.fd, 5 * PS));
+	for (i = 0; i < LIB_PAGES; i++)
+		ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + i * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+static int truncate_under_child(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	mp_same(0);
+	if (ftruncate(p->fd, 9 * PS))
+		return 1;
+	return mp_same(MP_WRITES);
+}
+
+/* Parent and child map the same page: both lose it. */
+TEST_F(file, truncate_after_fork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_in_child(truncate_under_child, &self->p));
+	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + (LIB_DATA + 1) * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* After a part was unmapped, and after a part was moved. */
+TEST_F(file, truncate_after_split)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + 4 * PS, 3 * PS)));
+	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_DATA * PS, 2 * PS, 2 * PS, MREMAP_MAYMOVE |
+					      MREMAP_FIXED, b + 100 * PS) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, ftruncate(self->p.fd, 10 * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, ftruncate(self->p.fd, 8 * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, ftruncate(self->p.fd, 1 * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Hole punch: the page is gone at both addresses, private copies stay. */
+TEST_F(file, punch_hole)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	if (fallocate(self->p.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8 * PS, 3 * PS))
+		SKIP(return, "no hole punching on this file system");
+	ASSERT_TRUE(mp_page_is_zero(self->p.base[MULTI] + 8 * PS));
+	ASSERT_TRUE(mp_page_is_zero(self->p.base[MULTI] + LIB_RELRO * PS));
+	ASSERT_EQ('d', self->p.base[MULTI][LIB_DATA * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* A write to the file shows where there is no private copy, at both addresses. */
+TEST_F(file, write_shows)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(5, pwrite(self->p.fd, "hello", 5, 8 * PS));
+	ASSERT_EQ(5, pwrite(self->p.fd, "hello", 5, 9 * PS));
+	ASSERT_EQ(5, pwrite(self->p.fd, "hello", 5, 10 * PS));
+	ASSERT_EQ(0, memcmp(self->p.base[MULTI] + LIB_RELRO * PS, "hello", 5));
+	ASSERT_EQ(0, memcmp(self->p.base[MULTI] + 8 * PS, "hello", 5));
+	ASSERT_EQ(0, memcmp(self->p.base[MULTI] + (LIB_DATA + 1) * PS, "hello", 5));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Reclaim of file pages: gone from the page table, and back with the right bytes and protection. */
+TEST_F(file, pageout)
+{
+	int round;
+
+	mp_dirty_library(&self->p);
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, mp_same(MP_WRITES));
+		mp_both(&self->p, madvise(b, LIB_HOLE * PS, MADV_PAGEOUT));
+		mp_both(&self->p, madvise(b, LIB_PAGES * PS, MADV_PAGEOUT));
+		ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	}
+	ASSERT_TRUE(mp_one_vma());
+}
+
+TEST_F(file, drop_caches)
+{
+	if (!mp_system())
+		SKIP(return, "drops caches");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	fsync(self->p.fd);
+	posix_fadvise(self->p.fd, 0, 0, POSIX_FADV_DONTNEED);
+	ASSERT_EQ(0, mp_sysctl_set("/proc/sys/vm/drop_caches", "3"));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+}
+
+/* Migration keeps the pages where they are mapped, with their protections. */
+TEST_F(file, compaction)
+{
+	if (!mp_system() || access("/proc/sys/vm/compact_memory", W_OK))
+		SKIP(return, "no compaction");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_sysctl_set("/proc/sys/vm/compact_memory", "1"));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+}
+
+TEST_F(file, move_pages)
+{
+	void *pages[LIB_PAGES];
+	int nodes[LIB_PAGES] = { 0 }, status[2][LIB_PAGES];
+	size_t i;
+
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	mp_both(&self->p, ({
+		for (i = 0; i < LIB_PAGES; i++)
+			pages[i] = b + i * PS;
+		syscall(__NR_move_pages, 0, LIB_PAGES, pages, nodes, status[side], MPOL_MF_MOVE); }));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+}
+
+/* msync of a private mapping, and reads through a shared one of the same file meanwhile. */
+TEST_F(file, shared_mapping_of_same_file)
+{
+	char *s = mmap(NULL, LIB_FILE_PAGES * PS, RW, MAP_SHARED, self->p.fd, 0);
+
+	if (s == MAP_FAILED)
+		SKIP(return, "no shared mappings on this file system");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	memset(s + 8 * PS, 's', 3 * PS);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ('s', self->p.base[MULTI][8 * PS]);
+	ASSERT_EQ('s', self->p.base[MULTI][LIB_RELRO * PS]);
+	ASSERT_EQ(0, msync(s, LIB_FILE_PAGES * PS, MS_SYNC));
+	memset(s + 8 * PS, 't', 3 * PS);
+	ASSERT_EQ(0, fsync(self->p.fd));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	munmap(s, LIB_FILE_PAGES * PS);
+}
+
+/* ---- anonymous pages ---- */
+
+static bool swap_on(void)
+{
+	return mp_number("/proc/meminfo", "SwapTotal") > 0;
+}
+
+/* Private copies and bss go to swap and come back, with the protections of their runs. */
+TEST_F(file, swap)
+{
+	int round;
+	char *m = self->p.base[MULTI];
+
+	if (!swap_on())
+		SKIP(return, "no swap");
+	mp_both(&self->p, mprotect(b + LIB_RELRO * PS, PS, RW));
+	mp_both(&self->p, mp_put(b + LIB_RELRO * PS + 7, 'r'));
+	mp_both(&self->p, mprotect(b + LIB_RELRO * PS, PS, R));
+	for (round = 0; round < 4; round++) {
+		mp_dirty_library(&self->p);
+		ASSERT_EQ(0, mp_both(&self->p, madvise(b, LIB_HOLE * PS, MADV_PAGEOUT)));
+		ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_RELRO * PS,
+						       (LIB_PAGES - LIB_RELRO) * PS,
+						       MADV_PAGEOUT)));
+		if (round & 1)
+			ASSERT_EQ(MP_ACCERR, mp_put(m + LIB_RELRO * PS + 7, 'x'));
+		ASSERT_EQ('r', m[LIB_RELRO * PS + 7]);
+		if (round & 2)
+			mp_both(&self->p, mprotect(b + LIB_DATA * PS, 3 * PS, round & 1 ? R : RW));
+		ASSERT_EQ(0, mp_same(round & 1 ? 0 : MP_WRITES));
+	}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+/* Swapped out, then the child gets them, then the parent unmaps a part. */
+static int same_in_child(void *p)
+{
+	return mp_same(MP_WRITES);
+}
+
+TEST_F(file, swap_and_fork)
+{
+	if (!swap_on())
+		SKIP(return, "no swap");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_DATA * PS, 7 * PS, MADV_PAGEOUT)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_DATA * PS, 7 * PS, MADV_PAGEOUT)));
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + (LIB_BSS + 1) * PS, PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* swapoff brings every page back by rmap's cousin, unuse_vma: it must know each run's protection. */
+TEST_F(file, swapoff)
+{
+	const char *dev = getenv("MANYPROTS_SWAP");
+	int i;
+
+	if (!swap_on() || !dev || !*dev || !mp_system())
+		SKIP(return, "no swap device to turn off");
+	for (i = 0; i < LIB_PAGES; i++)
+		mp_chg(&self->p, i, 1, RW, MP_ANON, 0);
+	for (i = 0; i < LIB_PAGES; i++)
+		mp_both(&self->p, mp_put(b + i * PS, 'a' + i));
+	for (i = 0; i < LIB_PAGES; i += 2)
+		mp_chg(&self->p, i, 1, i % 4 ? R : NONE, MP_ANON, 0);
+	mp_both(&self->p, madvise(b, LIB_PAGES * PS, MADV_PAGEOUT));
+	ASSERT_EQ(0, swapoff(dev));
+	ASSERT_EQ(MP_ACCERR, mp_put(self->p.base[MULTI] + 2 * PS, 1));
+	ASSERT_EQ(MP_ACCERR, mp_read(self->p.base[MULTI]));
+	ASSERT_EQ('d', self->p.base[MULTI][3 * PS]);
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, swapon(dev, 0));
+}
+
+/* Anonymous memory with runs, under real reclaim by a second process that wants it all. */
+TEST(swap_anonymous_runs)
+{
+	static struct mp_pair p;
+	size_t i, n = 2048;
+	struct mp_run whole = { n, RW, MP_ANON, 0 };
+
+	if (!swap_on())
+		SKIP(return, "no swap");
+	p.fd = -1;
+	ASSERT_EQ(0, mp_map(&p, &whole, 1));
+	for (i = 0; i < n; i++)
+		mp_both(&p, mp_put(b + i * PS + i % PS, i));
+	for (i = 0; i < n; i += 3)
+		ASSERT_EQ(0, mp_chg(&p, i, 1, i & 1 ? R : NONE, MP_ANON, 0));
+	ASSERT_EQ(0, mp_both(&p, madvise(b, n * PS, MADV_PAGEOUT)));
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_both(&p, madvise(b, n * PS, MADV_PAGEOUT)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* KSM joins equal pages of different runs; a write separates them again. */
+TEST(ksm)
+{
+	static const struct mp_run runs[] = {
+		{ 8, RW, MP_ANON, 0 }, { 4, R, MP_ANON, 0 }, { 4, RW, MP_ANON, 0 },
+		{ 4, NONE, MP_ANON, 0 },
+	};
+	static struct mp_pair p;
+	size_t i;
+
+	if (!mp_system() || access("/sys/kernel/mm/ksm/run", W_OK))
+		SKIP(return, "no KSM");
+	p.fd = -1;
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	for (i = 0; i < 8; i++)
+		mp_both(&p, memset(b + i * PS, 'k', PS) != b + i * PS);
+	for (i = 12; i < 16; i++)
+		mp_both(&p, memset(b + i * PS, 'k', PS) != b + i * PS);
+	ASSERT_EQ(0, mp_chg(&p, 2, 2, R, MP_ANON, 0));
+	ASSERT_EQ(0, mp_chg(&p, 5, 1, NONE, MP_ANON, 0));
+	mp_both(&p, madvise(b, 20 * PS, MADV_MERGEABLE));
+	mp_sysctl_set("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	mp_sysctl_set("/sys/kernel/mm/ksm/pages_to_scan", "1000");
+	ASSERT_EQ(0, mp_sysctl_set("/sys/kernel/mm/ksm/run", "1"));
+	usleep(1500000);
+	ASSERT_EQ('k', p.base[MULTI][3 * PS]);
+	EXPECT_EQ(MP_ACCERR, mp_put(p.base[MULTI] + 3 * PS, 1));
+	EXPECT_EQ(0, mp_same(0));
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&p, mp_put(b + 1 * PS, 'x'));
+	EXPECT_EQ('k', p.base[MULTI][0]);
+	EXPECT_EQ('k', p.base[MULTI][12 * PS]);
+	EXPECT_EQ(0, mp_same(0));
+	mp_both(&p, madvise(b, 20 * PS, MADV_UNMERGEABLE));
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+	mp_sysctl_set("/sys/kernel/mm/ksm/run", "2");
+	mp_sysctl_set("/sys/kernel/mm/ksm/run", "0");
+}
+
+/* That reclaim really unmaps: else the tests above show nothing. */
+TEST(pageout_unmaps)
+{
+	static struct mp_pair p;
+
+	p.fd = mp_file(MP_CWD, LIB_FILE_PAGES);
+	if (p.fd < 0)
+		SKIP(return, "no file in the current directory");
+	fsync(p.fd);
+	ASSERT_EQ(0, mp_map_runs(&p, mp_library));
+	mp_both(&p, mp_read(b + 3 * PS));
+	ASSERT_EQ(1, mapped(p.base[EQUIV] + 3 * PS));
+	mp_both(&p, munmap(b + 8 * PS, PS));
+	madvise(p.base[EQUIV], LIB_HOLE * PS, MADV_DONTNEED);
+	ASSERT_EQ(0, madvise(p.base[MULTI], LIB_RO * PS, MADV_PAGEOUT));
+	if (mapped(p.base[MULTI] + 3 * PS))
+		SKIP(return, "this file system's pages are not reclaimed on advice");
+	ASSERT_EQ(0, mp_same(0));
+}
+
+TEST_HARNESS_MAIN
