@@ -100,6 +100,6 @@ kernel-series: build/src/linux-stock.stamp
 	@mk/kernel-series
 
 clean:
-	rm -rf build/um* build/x86_64* build/glibc* build/tools build/tests build/log build/kernel-series
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name src ! -name config.mk -exec rm -rf {} +
 distclean:
 	rm -rf build
