@@ -216,10 +216,28 @@ expect "no network but lo, which is up" 'same "$(grep -cE "^(eth|en|wl)" "$out")
 	'has "^lo$" "$out"' 'has 0x9 "$out"'
 g --root "$dir" -- /bin/true
 expect "--root: the command comes from there" 'same "$st" 127'
-mkdir -p "$dir/root/bin"
-cp "$build/guest/init" "$dir/root/bin/init"
-g --rw "$dir/rw,two" --root / -- sh -c "cd '$dir/rw,two' && cat b"
-expect "--root / with --rw" 'same "$(cat "$out")" b'
+mkdir -p "$dir/a root/bin"
+cat >"$dir/hello.c" <<'END'
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+	char cwd[4096];
+
+	return printf("hello from %s\n", getcwd(cwd, sizeof(cwd))) < 0 ||
+	       access("/etc", 0) == 0 || access("/proc/self", 0) ||
+	       access("/dev/null", 0) || access("/tmp", 0);
+}
+END
+if ${CC:-gcc} -static -o "$dir/a root/bin/hello" "$dir/hello.c"; then
+	g --root "$dir/a root" -- /bin/hello
+	expect "--root: another root, from / as it lacks our directory" \
+		'same $st 0' 'same "$(cat "$out")" "hello from /"'
+	g --root "$dir/a root" --rw "$dir/rw,two" -- hello
+	expect "--root with --rw, the command found by PATH" 'same $st 0'
+	expect "--root: nothing is added to it" \
+		'same "$(cd "$dir/a root" && echo *)" bin'
+fi
 
 # --- kernel
 g --sysctl kernel.hostname=odd-name --sysctl vm.max_map_count=12345 -- \
