@@ -533,10 +533,14 @@ static void build_root(const char *cwd, const char *command)
 	for (i = 0; i < conf.libs.n; i++) {
 		char src[PATH_MAX + 64];
 
-		/* Bound over what is there; a file the host lacks stays away. */
+		/*
+		 * Bound over what is there; a file the root lacks stays away.
+		 * Two names may lead to one file.
+		 */
 		snprintf(src, sizeof(src), "/proc/self/fd/%d%s", fd_glibc,
 			 conf.libs.v[i]);
-		if (stat(conf.libs.v[i], &b))
+		if (stat(src, &a) || stat(conf.libs.v[i], &b) ||
+		    (a.st_dev == b.st_dev && a.st_ino == b.st_ino))
 			continue;
 		if (mount(src, conf.libs.v[i], NULL, MS_BIND, NULL))
 			fail("bind of the patched %s", conf.libs.v[i]);
