@@ -186,6 +186,7 @@ expect "user, group, umask and limits" \
 	'same "$(cat "$out")" "$(id -u; id -g; umask; ulimit -n)"'
 g -- sh -c 'sh -c "echo \$PPID"; ps -o sid= -p $$; echo $$'
 expect "a session of its own" \
+	'[ "$(sed -n 1p "$out")" -gt 1 ]' \
 	'same $(sed -n 2p "$out") $(sed -n 3p "$out")'
 
 # --- files
