@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See linux/fake.h. */
+#include "linux/fake.h"
+
+struct kmem_cache {
+	const char *name;
+	size_t size;
+};
+
+/* Before each object; 16 bytes, so that objects are aligned. */
+struct header {
+	struct kmem_cache *cache;
+	void *unused;
+};
+
+size_t fake_bytes, fake_objects;
+long fake_fail_after;
+unsigned long fake_allocs;
+
+static struct rcu_head *later;
+static struct work_struct *work;
+
+struct kmem_cache *kmem_cache_create(const char *name, size_t size,
+				     size_t align, slab_flags_t flags,
+				     void (*ctor)(void *object))
+{
+	struct kmem_cache *cache = malloc(sizeof(*cache));
+
+	if (strncmp(name, "vma_run", 7) || align || ctor)
+		fail("cache %s", name);
+	if (flags != (SLAB_PANIC | SLAB_ACCOUNT | SLAB_NO_MERGE))
+		fail("cache %s has flags %u", name, flags);
+	if (!cache)
+		fail("no memory");
+	cache->name = name;
+	cache->size = (size + 7) & ~7ul;
+	return cache;
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct header *header;
+
+	(void)gfp;
+	fake_allocs++;
+	if (fake_fail_after > 0 && --fake_fail_after == 0)
+		return NULL;
+	header = malloc(sizeof(*header) + cache->size);
+	if (!header)
+		fail("no memory");
+	header->cache = cache;
+	memset(header + 1, 0xa5, cache->size);
+	fake_bytes += cache->size;
+	fake_objects++;
+	return header + 1;
+}
+
+void fake_free_later(struct rcu_head *rcu, size_t offset)
+{
+	struct header *header = (struct header *)((char *)rcu - offset) - 1;
+
+	fake_bytes -= header->cache->size;
+	fake_objects--;
+	rcu->offset = offset;
+	rcu->next = later;
+	later = rcu;
+}
+
+void fake_schedule_work(struct work_struct *w)
+{
+	if (work && work != w)
+		fail("two kinds of work");
+	work = w;
+}
+
+void fake_grace_period(void)
+{
+	struct work_struct *w = work;
+
+	work = NULL;
+	if (w)
+		w->func(w);
+	while (later) {
+		struct rcu_head *rcu = later;
+
+		later = rcu->next;
+		free((struct header *)((char *)rcu - rcu->offset) - 1);
+	}
+}
