@@ -160,7 +160,7 @@ TEST_F(lib, ptrace_poke)
 		ASSERT_EQ(0, ptrace(PTRACE_POKEDATA, pid, self->p.base[side] + LIB_RELRO * PS, 43));
 		ASSERT_EQ(0, ptrace(PTRACE_POKEDATA, pid, self->p.base[side] + LIB_BSS * PS, 44));
 	}
-	ASSERT_EQ(0, ptrace(PTRACE_CONT, pid, 0, 0));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, 0, 0));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_EQ(0, status);
 	/* The tracer's own pages are not touched. */

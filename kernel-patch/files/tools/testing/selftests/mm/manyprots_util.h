@@ -136,6 +136,7 @@ struct mp_entry {
 static size_t mp_page_size;
 static bool mp_stock;		/* MANYPROTS_EXPECT=stock */
 static int mp_bad;		/* differences seen */
+static bool mp_ignore_ac;	/* do not compare VmFlags ac */
 
 static void mp_diff(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void mp_diff(const char *fmt, ...)
@@ -358,7 +359,8 @@ static void mp_vmflags(struct mp_entry *e, char *p)
 			e->multi = true;
 		else if (!strcmp(tok, "mc"))
 			e->continued = true;
-		else if (strcmp(tok, "sd"))	/* history of pages never touched */
+		/* sd: history of pages never touched */
+		else if (strcmp(tok, "sd") && !(mp_ignore_ac && !strcmp(tok, "ac")))
 			end += sprintf(end, "%s ", tok);
 	}
 }

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commit charge, RLIMIT_DATA, RLIMIT_AS, RLIMIT_MEMLOCK and the Vm* counters:
+ * by run, as the equivalent VMAs would be counted.
+ */
+#include "manyprots_util.h"
+
+MP_LIBRARY_FIXTURE(lib)
+
+/* Larger than what the rest of a small system charges meanwhile; the library scaled up. */
+#define SCALE 64
+static const struct mp_run big_library[] = {
+	{ 2 * SCALE, R, MP_FILE, 0 }, { 4 * SCALE, RX, MP_FILE, 2 }, { 3 * SCALE, R, MP_FILE, 6 },
+	{ 2 * SCALE, NONE, MP_FILE, 9 }, { 1 * SCALE, R, MP_FILE, 8 },
+	{ 3 * SCALE, RW, MP_FILE, 9 }, { 4 * SCALE, RW, MP_ANON, 0 },
+};
+
+static long committed(void)
+{
+	return mp_number("/proc/meminfo", "Committed_AS");
+}
+
+/*
+ * The growth of Committed_AS by @op is the same on both sides.  It is system-wide:
+ * differences by something else that ran are tried away.
+ */
+#define same_commit(p, prepare, op)						\
+	({									\
+		long __d[2] = { 0, 1 }, __was;					\
+		int __t, side;							\
+		for (__t = 0; __t < 10 && __d[0] != __d[1]; __t++) {		\
+			mp_clear();						\
+			for (side = 0; side < 2; side++) {			\
+				__mp_unused char *b;				\
+				prepare;					\
+				b = (p)->base[side];				\
+				__was = committed();				\
+				op;						\
+				__d[side] = committed() - __was;		\
+			}							\
+		}								\
+		if (__d[0] != __d[1])						\
+			mp_diff("line %d: Committed_AS of %s: %ld kB, equivalent %ld kB", \
+				__LINE__, #op, __d[0], __d[1]);			\
+		__d[1];								\
+	})
+
+#define build(p) mp_map_side(p, side, big_library, ARRAY_SIZE(big_library))
+
+TEST_F(lib, commit_of_build)
+{
+	long kb;
+
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	kb = same_commit(&self->p, (void)0, build(&self->p));
+	ASSERT_EQ(7 * SCALE * (long)PS / 1024, kb);
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+TEST_F(lib, commit_of_munmap)
+{
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	same_commit(&self->p, build(&self->p), munmap(b, LIB_PAGES * SCALE * PS));
+	same_commit(&self->p, build(&self->p), munmap(b + 13 * SCALE * PS, 3 * SCALE * PS));
+	same_commit(&self->p, build(&self->p), munmap(b + 5 * PS, 300 * PS));
+	same_commit(&self->p, build(&self->p), munmap(b + 900 * PS, 10 * PS));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+/* mprotect to writable charges, back does not uncharge, twice does not charge twice. */
+TEST_F(lib, commit_of_mprotect)
+{
+	long kb;
+
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	kb = same_commit(&self->p, build(&self->p), mprotect(b + 10 * PS, 300 * PS, RW));
+	ASSERT_EQ(300 * (long)PS / 1024, kb);
+	same_commit(&self->p, ({ build(&self->p);
+				 mprotect(self->p.base[side] + 10 * PS, 300 * PS, RW); }),
+		    mprotect(b + 10 * PS, 300 * PS, R));
+	same_commit(&self->p, ({ build(&self->p);
+				 mprotect(self->p.base[side] + 10 * PS, 300 * PS, RW);
+				 mprotect(self->p.base[side] + 10 * PS, 300 * PS, R); }),
+		    mprotect(b + 10 * PS, 300 * PS, RW));
+	same_commit(&self->p, build(&self->p), mprotect(b, LIB_PAGES * SCALE * PS, RW));
+	same_commit(&self->p, build(&self->p), mprotect(b, LIB_PAGES * SCALE * PS, NONE));
+	/* Untouched anonymous memory is given back by stock when it becomes read-only. */
+	same_commit(&self->p, build(&self->p), mprotect(b + 15 * SCALE * PS, 100 * PS, R));
+	same_commit(&self->p, build(&self->p), mprotect(b + 16 * SCALE * PS, 100 * PS, NONE));
+	/* Touched it is not. */
+	same_commit(&self->p, ({ build(&self->p); mp_put(self->p.base[side] + 16 * SCALE * PS, 1); }),
+		    mprotect(b + 15 * SCALE * PS, 4 * SCALE * PS, R));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+/* MAP_CHGPROT with another backing: the old charge goes, the new one comes. */
+TEST_F(lib, commit_of_chgprot)
+{
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	same_commit(&self->p, build(&self->p),
+		    mp_chg_side(&self->p, side, 12 * SCALE, 100, R, MP_FILE, 30));
+	same_commit(&self->p, build(&self->p),
+		    mp_chg_side(&self->p, side, 12 * SCALE, 100, RW, MP_FILE, 30));
+	same_commit(&self->p, build(&self->p),
+		    mp_chg_side(&self->p, side, 14 * SCALE, 2 * SCALE, RW, MP_ANON, 0));
+	same_commit(&self->p, build(&self->p),
+		    mp_chg_side(&self->p, side, 3, 2 * SCALE, RW, MP_ANON, 0));
+	same_commit(&self->p, build(&self->p),
+		    mp_chg_side(&self->p, side, 3, 2 * SCALE, NONE, MP_ANON, 0));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+/* kB that a child of a process with only this side costs, while it lives. */
+static long commit_of_child(struct mp_pair *p, int side)
+{
+	int fds[2], status;
+	long was, kb;
+	pid_t pid;
+	char c;
+
+	mp_clear();
+	if (build(p) || pipe(fds))
+		return -1;
+	was = committed();
+	pid = fork();
+	if (!pid) {
+		close(fds[1]);
+		_exit(read(fds[0], &c, 1) < 0);
+	}
+	close(fds[0]);
+	kb = committed() - was;
+	close(fds[1]);
+	waitpid(pid, &status, 0);
+	return kb;
+}
+
+/* fork charges again what is accounted. */
+TEST_F(lib, commit_of_fork)
+{
+	long kb[2] = { 0, 1 };
+	int i;
+
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	for (i = 0; i < 10 && kb[0] != kb[1]; i++) {
+		kb[0] = commit_of_child(&self->p, MULTI);
+		kb[1] = commit_of_child(&self->p, EQUIV);
+	}
+	ASSERT_EQ(kb[1], kb[0]);
+}
+
+/* mremap of parts. */
+TEST_F(lib, commit_of_mremap)
+{
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	same_commit(&self->p, build(&self->p),
+		    mremap(b + 15 * SCALE * PS, 4 * SCALE * PS, 9 * SCALE * PS, 0));
+	same_commit(&self->p, build(&self->p),
+		    mremap(b + 15 * SCALE * PS, 4 * SCALE * PS, 1 * SCALE * PS, 0));
+	same_commit(&self->p, build(&self->p),
+		    mremap(b + 12 * SCALE * PS, 2 * SCALE * PS, 2 * SCALE * PS,
+			   MREMAP_MAYMOVE | MREMAP_FIXED, b + 0x2000000));
+	same_commit(&self->p, build(&self->p),
+		    mremap(b + 15 * SCALE * PS, 4 * SCALE * PS, 4 * SCALE * PS,
+			   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, b + 0x2000000));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+/* Everything that was charged is given back when the process ends. */
+TEST_F(lib, commit_after_exit)
+{
+	long before, after = 0;
+	int i, t;
+
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	for (t = 0; t < 10; t++) {
+		before = committed();
+		for (i = 0; i < 20; i++) {
+			int status;
+			pid_t pid = fork();
+
+			if (!pid) {
+				int side = MULTI;
+
+				mp_clear();
+				build(&self->p);
+				mprotect(self->p.base[0] + 5 * PS, 400 * PS, RW);
+				munmap(self->p.base[0] + 40 * PS, 700 * PS);
+				mremap(self->p.base[0] + 20 * PS, 10 * PS, 10 * PS, MREMAP_MAYMOVE |
+				       MREMAP_FIXED, self->p.base[0] + 0x3000000);
+				_exit(0);
+			}
+			ASSERT_EQ(pid, waitpid(pid, &status, 0));
+			ASSERT_EQ(0, status);
+		}
+		after = committed();
+		if (after == before)
+			break;
+	}
+	/* 400 pages a round would be lost: anything else is somebody else's noise. */
+	ASSERT_LT(labs(after - before), 400 * (long)PS / 1024);
+}
+
+/* MAP_NORESERVE is never charged under overcommit 0 and 1. */
+TEST_F(lib, commit_noreserve)
+{
+	if (!mp_system())
+		SKIP(return, "a system-wide number: needs a machine of its own");
+	self->p.mflags = MAP_NORESERVE;
+	same_commit(&self->p, (void)0, build(&self->p));
+	same_commit(&self->p, build(&self->p), mprotect(b, 10 * SCALE * PS, RW));
+	same_commit(&self->p, build(&self->p), munmap(b, LIB_PAGES * SCALE * PS));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+/* Overcommit 2: ENOMEM at the commit limit, nothing changed by the failing call. */
+TEST_F(lib, overcommit_never)
+{
+	static const char file[] = "/proc/sys/vm/overcommit_memory";
+	long mode = mp_sysctl(file), limit;
+	char text[16];
+	size_t len;
+	char *m;
+
+	if (!mp_system())
+		SKIP(return, "changes a sysctl");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_sysctl_set(file, "2"));
+	same_commit(&self->p, (void)0, build(&self->p));
+	EXPECT_EQ(0, mp_bad);
+	limit = mp_number("/proc/meminfo", "CommitLimit");
+	/* More than the limit, never charged while it is not writable. */
+	len = ((size_t)limit * 1024 + (64 << 20)) & ~(PS - 1);
+	m = mmap(NULL, len, R, MAP_PRIVATE, self->p.fd, 0);
+	EXPECT_NE(MAP_FAILED, m);
+	if (!mp_stock)
+		EXPECT_EQ(0, mp_rfp(m + PS, PS, RX, 1, MAP_CHGPROT));
+	EXPECT_EQ(-1, mprotect(m, len, RW));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(MP_ACCERR, mp_put(m, 1));
+	EXPECT_EQ(mp_stock ? -EINVAL : -ENOMEM, mp_rfp(m, len, RW, 0, MAP_CHGPROT));
+	EXPECT_EQ(MP_ACCERR, mp_put(m, 1));
+	EXPECT_EQ(mp_stock ? -EINVAL : -ENOMEM,
+		  mp_rfp(m, len, RW, 0, MAP_CHGPROT | MAP_ANONYMOUS));
+	EXPECT_EQ(MP_ACCERR, mp_put(m, 1));
+	EXPECT_TRUE(mp_page_is_file(&self->p, m, 0));
+	munmap(m, len);
+	snprintf(text, sizeof(text), "%ld", mode);
+	mp_sysctl_set(file, text);
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
+static long lib_pages(void)
+{
+	return mp_status("VmExe") + mp_status("VmLib");
+}
+
+/* VmSize, VmData, VmStk, executable pages and VmLck by each operation. */
+#define counters(p, op)								\
+	do {									\
+		char *b[2] = { (p)->base[0], (p)->base[1] };			\
+		static const char *const key[] = { "VmSize", "VmData", "VmStk", "VmLck" }; \
+		long __was[2][5], __now[2][5];					\
+		int __s, __k;							\
+		for (__s = 0; __s < 2; __s++) {					\
+			char *base = b[__s];					\
+			int side = __s;						\
+			(void)base, (void)side;					\
+			for (__k = 0; __k < 4; __k++)				\
+				__was[__s][__k] = mp_status(key[__k]);		\
+			__was[__s][4] = lib_pages();				\
+			op;							\
+			for (__k = 0; __k < 4; __k++)				\
+				__now[__s][__k] = mp_status(key[__k]);		\
+			__now[__s][4] = lib_pages();				\
+		}								\
+		for (__k = 0; __k < 5; __k++)					\
+			if (__now[0][__k] - __was[0][__k] != __now[1][__k] - __was[1][__k]) \
+				mp_diff("line %d: %s by %s: %ld, equivalent %ld", __LINE__, \
+					__k < 4 ? key[__k] : "VmExe+VmLib", #op, \
+					__now[0][__k] - __was[0][__k],		\
+					__now[1][__k] - __was[1][__k]);		\
+	} while (0)
+
+TEST_F(lib, counters)
+{
+	struct mp_pair *p = &self->p;
+
+	mp_clear();
+	counters(p, mp_map_side(p, side, mp_library, ARRAY_SIZE(mp_library)));
+	counters(p, mprotect(base + 1 * PS, 3 * PS, RW));
+	counters(p, mprotect(base + 1 * PS, 5 * PS, RX));
+	counters(p, mprotect(base + 13 * PS, 5 * PS, RW | X));
+	counters(p, mprotect(base + 13 * PS, 5 * PS, NONE));
+	counters(p, mp_chg_side(p, side, 3, 5, R, MP_FILE, 40));
+	counters(p, mp_chg_side(p, side, 5, 5, RW, MP_ANON, 0));
+	counters(p, munmap(base + 4 * PS, 4 * PS));
+	counters(p, mremap(base + 16 * PS, 2 * PS, 2 * PS, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   base + 0x2000000));
+	counters(p, mremap(base + 18 * PS, 1 * PS, 5 * PS, 0));
+	counters(p, mlock(base + 12 * PS, 2 * PS));
+	counters(p, munlock(base + 12 * PS, 2 * PS));
+	ASSERT_EQ(0, mp_same(0));
+	counters(p, munmap(base, 40 * PS));
+	ASSERT_EQ(0, mp_same(0));
+}
+
+/* What the child has after fork, and that nothing of it is left in the counters of a fresh image. */
+static int counters_in_child(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	counters(p, mprotect(base + 1 * PS, 5 * PS, RW));
+	counters(p, munmap(base, LIB_PAGES * PS));
+	return mp_same(0);
+}
+
+TEST_F(lib, counters_after_fork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_in_child(counters_in_child, &self->p));
+}
+
+/* One side at a time, so that each meets the limit alone; everything is undone between. */
+#define limited(p, resource, room, build_first, op)				\
+	({									\
+		long __r[2];							\
+		int side;							\
+		struct rlimit __old, __rl;					\
+		getrlimit(resource, &__old);					\
+		for (side = 0; side < 2; side++) {				\
+			__mp_unused char *b;					\
+			mp_clear();						\
+			build_first;						\
+			b = (p)->base[side];					\
+			__rl = __old;						\
+			__rl.rlim_cur = (room);					\
+			setrlimit(resource, &__rl);				\
+			errno = 0;						\
+			__r[side] = (long)(op);					\
+			if (__r[side] == -1)					\
+				__r[side] = -errno;				\
+			setrlimit(resource, &__old);				\
+		}								\
+		if (__r[0] != __r[1])						\
+			mp_diff("line %d: %s limited: %ld, equivalent %ld", __LINE__, #op, \
+				__r[0], __r[1]);				\
+		__r[1];								\
+	})
+
+#define small(p) mp_map_side(p, side, mp_library, ARRAY_SIZE(mp_library))
+
+TEST_F(lib, rlimit_data)
+{
+	struct mp_pair *p = &self->p;
+	unsigned long pages;
+	long enomem = 0;
+
+	/* Room for 0, 1, ... pages of data beyond what is there. */
+	for (pages = 0; pages < 12; pages++) {
+		enomem += limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS,
+				  small(p), mprotect(b, 9 * PS, RW)) == -ENOMEM;
+		enomem += limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS,
+				  small(p), mprotect(b + 3 * PS, 12 * PS, RW)) == -ENOMEM;
+		enomem += limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS,
+				  small(p), mp_chg_side(p, side, 2, 4, RW, MP_ANON, 0)) == -ENOMEM;
+		/* Data that becomes other data needs no room, though the pages are fresh. */
+		limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS,
+			small(p), mp_chg_side(p, side, LIB_DATA, 3, R, MP_ANON, 0));
+		limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS, small(p),
+			mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0) == MAP_FAILED ? -1 : 0);
+	}
+	ASSERT_GT(enomem, 0);
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* The failing calls change nothing; mprotect keeps what it had done. */
+TEST_F(lib, rlimit_data_failure)
+{
+	struct mp_pair *p = &self->p;
+	struct rlimit old, rl;
+
+	mp_dirty_library(p);
+	getrlimit(RLIMIT_DATA, &old);
+	rl = old;
+	rl.rlim_cur = mp_status("VmData") * 1024;
+	setrlimit(RLIMIT_DATA, &rl);
+	if (!mp_stock)
+		EXPECT_EQ(-ENOMEM, mp_rfp(p->base[MULTI], 4 * PS, RW, 0,
+					  MAP_CHGPROT | MAP_ANONYMOUS));
+	EXPECT_EQ(-ENOMEM, mp_both(p, mprotect(b, 4 * PS, RW)));
+	EXPECT_EQ(-ENOMEM, mp_both(p, mprotect(b + LIB_RELRO * PS, 4 * PS, RW)));
+	/* Over data, which succeeds, hole and text: partial. */
+	setrlimit(RLIMIT_DATA, &old);
+	EXPECT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+TEST_F(lib, rlimit_as)
+{
+	struct mp_pair *p = &self->p;
+
+	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024, small(p), mprotect(b, 9 * PS, RW));
+	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024, small(p),
+		mp_chg_side(p, side, 2, 4, RW, MP_ANON, 0));
+	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024 + 2 * PS, small(p),
+		mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0) == MAP_FAILED ? -1 : 0);
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* Huge areas are not limited by anything else than their equivalent: 1 GiB of reserve, then use. */
+TEST(arena_commit)
+{
+	size_t len = 1UL << 30;
+	long was, vmas;
+	char *m;
+	int i;
+
+	was = mp_status("VmData");
+	m = mmap(NULL, len, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ(was, mp_status("VmData"));
+	vmas = mp_vmas();
+	for (i = 1; i <= 16; i++) {
+		ASSERT_EQ(0, mprotect(m, i * 64 * PS, RW));
+		ASSERT_EQ(was + i * 64 * PS / 1024, mp_status("VmData"));
+	}
+	if (!mp_stock)
+		ASSERT_EQ(vmas, mp_vmas());
+	ASSERT_EQ(0, munmap(m, len));
+	ASSERT_EQ(was, mp_status("VmData"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * madvise, mlock, mincore, msync, mseal, names, mempolicy and userfaultfd on
+ * parts of a multi-protection VMA.  They may split it; what is seen may not
+ * differ.
+ */
+#include "manyprots_util.h"
+#include <linux/mempolicy.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+MP_LIBRARY_FIXTURE(lib)
+
+/* Drops private copies: the file's bytes and zeroes come back, at the right offsets. */
+TEST_F(lib, dontneed)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_DATA * PS, 2 * PS, MADV_DONTNEED)));
+	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI] + LIB_DATA * PS, 9));
+	ASSERT_EQ('D', self->p.base[MULTI][(LIB_DATA + 2) * PS + 100]);
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + (LIB_DATA + 2) * PS, 2 * PS, MADV_DONTNEED)));
+	ASSERT_TRUE(mp_page_is_zero(self->p.base[MULTI] + LIB_BSS * PS));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b, LIB_PAGES * PS, MADV_DONTNEED)));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+/* Each advice over each part: same result, same VmFlags, same bytes and faults. */
+static const int advices[] = {
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+	MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
+	MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK,
+	MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+	24 /* MADV_DONTNEED_LOCKED */, 12345,
+};
+
+static const struct { size_t at, n; } parts[] = {
+	{ 0, 2 }, { 1, 3 }, { LIB_RX + 1, 2 }, { LIB_RO, 6 }, { LIB_HOLE, 1 }, { LIB_RELRO, 1 },
+	{ LIB_DATA, 3 }, { LIB_DATA + 1, 4 }, { LIB_BSS, 4 }, { LIB_BSS + 1, 2 },
+	{ 0, LIB_PAGES }, { LIB_BSS, 10 }, { 30, 2 },
+};
+
+static int same_in_child(void *p)
+{
+	return mp_same(0);
+}
+
+TEST_F(lib, every_advice)
+{
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(advices); i++)
+		for (j = 0; j < ARRAY_SIZE(parts); j++) {
+			int bad = mp_bad;
+
+			ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+			mp_dirty_library(&self->p);
+			mp_both(&self->p, madvise(b + parts[j].at * PS, parts[j].n * PS,
+						  advices[i]));
+			mp_same(MP_WRITES);
+			EXPECT_EQ(bad, mp_bad)
+				TH_LOG("advice %d on %zu+%zu", advices[i], parts[j].at, parts[j].n);
+		}
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* What an advice leaves behind goes on working: mprotect, remap, fork, munmap after it. */
+TEST_F(lib, advice_then_change)
+{
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(advices); i++)
+		for (j = 0; j < ARRAY_SIZE(parts); j += 3) {
+			int bad = mp_bad;
+
+			ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+			mp_dirty_library(&self->p);
+			mp_both(&self->p, madvise(b + parts[j].at * PS, parts[j].n * PS,
+						  advices[i]));
+			mp_both(&self->p, mprotect(b + 1 * PS, 5 * PS, RW));
+			mp_both(&self->p, mprotect(b + LIB_DATA * PS + PS, 5 * PS, R));
+			mp_in_child(same_in_child, NULL);
+			mp_both(&self->p, munmap(b + 7 * PS, PS));
+			mp_same(MP_WRITES);
+			EXPECT_EQ(bad, mp_bad)
+				TH_LOG("advice %d on %zu+%zu", advices[i], parts[j].at, parts[j].n);
+		}
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* MADV_DONTFORK on a part: the child lacks it and has the rest. */
+TEST_F(lib, dontfork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_DATA * PS + PS, 3 * PS, MADV_DONTFORK)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b, LIB_PAGES * PS, MADV_DOFORK)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* MADV_WIPEONFORK is for anonymous memory: bss yes, data no; the child's is zero. */
+TEST_F(lib, wipeonfork)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(-EINVAL, mp_both(&self->p, madvise(b + LIB_DATA * PS, 3 * PS, MADV_WIPEONFORK)));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_BSS * PS, 2 * PS, MADV_WIPEONFORK)));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ('b', self->p.base[MULTI][LIB_BSS * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* MADV_FREE is for anonymous memory, too. */
+TEST_F(lib, free)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_BSS * PS, 2 * PS, MADV_FREE)));
+	ASSERT_EQ(-EINVAL, mp_both(&self->p, madvise(b + LIB_DATA * PS, PS, MADV_FREE)));
+	/* A write cancels it. */
+	mp_both(&self->p, mp_put(b + LIB_BSS * PS + 100, 'B'));
+	ASSERT_EQ('B', self->p.base[MULTI][LIB_BSS * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* MADV_POPULATE_*: EFAULT for runs that may not be accessed so, with what is before populated. */
+TEST_F(lib, populate)
+{
+	size_t i;
+
+	for (i = 0; i < LIB_PAGES; i++) {
+		mp_both(&self->p, madvise(b + i * PS, 3 * PS, MADV_POPULATE_READ));
+		mp_both(&self->p, madvise(b + i * PS, 3 * PS, MADV_POPULATE_WRITE));
+	}
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* process_madvise goes over runs as over VMAs. */
+TEST_F(lib, process_madvise)
+{
+	int pidfd = syscall(434 /* pidfd_open */, getpid(), 0);
+	size_t at;
+
+	if (pidfd < 0)
+		SKIP(return, "no pidfd_open");
+	mp_dirty_library(&self->p);
+	for (at = 0; at < LIB_PAGES; at += 2)
+		mp_both(&self->p, ({
+			struct iovec v = { b + at * PS, 5 * PS };
+
+			syscall(440 /* process_madvise */, pidfd, &v, 1, MADV_COLD, 0); }));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	close(pidfd);
+}
+
+static long locked(void)
+{
+	return mp_status("VmLck");
+}
+
+/* mlock of parts: VmLck, VmFlags lo, the error of a PROT_NONE run, populated pages. */
+TEST_F(lib, mlock)
+{
+	struct mp_pair *p = &self->p;
+	size_t at, n;
+
+	for (at = 0; at < LIB_PAGES; at += 4)
+		for (n = 1; at + n <= LIB_PAGES; n += 5) {
+			mp_both_delta(p, locked(), mlock(b + at * PS, n * PS));
+			mp_both(p, mlock(b + at * PS, n * PS));
+			mp_same(MP_NOTOUCH);
+			mp_both_delta(p, locked(), munlock(b + (at + n / 2) * PS, n * PS));
+			mp_same(MP_NOTOUCH);
+		}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both_delta(p, locked(), munlock(b, LIB_PAGES * PS));
+	mp_both_delta(p, locked(), mlock(b, LIB_PAGES * PS));
+	mp_both_delta(p, locked(), munmap(b + 5 * PS, 10 * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* mlock of a writable run breaks COW; of text and rodata it does not. */
+TEST_F(lib, mlock_populates)
+{
+	unsigned char vec[2][LIB_PAGES];
+
+	ASSERT_EQ(0, mp_both(&self->p, mlock(b, LIB_HOLE * PS)));
+	ASSERT_EQ(0, mp_both(&self->p, mlock(b + LIB_RELRO * PS, (LIB_PAGES - LIB_RELRO) * PS)));
+	mp_both(&self->p, mincore(b, LIB_PAGES * PS, vec[side]));
+	ASSERT_EQ(0, memcmp(vec[0] + LIB_BSS, vec[1] + LIB_BSS, 4));
+	ASSERT_EQ(0, mp_same(0));
+	/* "VM_LOCKED areas are populated as stock's mmap/mprotect would" */
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + 2 * PS, 2 * PS, RW)));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_HOLE * PS, PS, RW)));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* mlock2(MLOCK_ONFAULT). */
+TEST_F(lib, mlock_onfault)
+{
+	mp_both_delta(&self->p, locked(), syscall(__NR_mlock2, b + 3 * PS, 13 * PS, 1));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+TEST_F(lib, mlockall)
+{
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mlockall(MCL_CURRENT));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, munlockall());
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	/* Of what is mapped later: populated when the call makes it accessible. */
+	ASSERT_EQ(0, mlockall(MCL_FUTURE));
+	ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	munlockall();
+}
+
+/* RLIMIT_MEMLOCK counts pages, not VMAs. */
+TEST_F(lib, rlimit_memlock)
+{
+	struct rlimit rl = { 8 * PS, 8 * PS };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		/* Root is not limited: be nobody. */
+		setrlimit(RLIMIT_MEMLOCK, &rl);
+		if (!geteuid() && setuid(65534))
+			_exit(0);
+		mp_both(&self->p, ({
+			long r = mlock(b, 9 * PS);
+
+			if (r == -1 && errno != ENOMEM && errno != EAGAIN && errno != EPERM)
+				abort();
+			r; }));
+		mp_both(&self->p, ({ long r = mlock(b, 5 * PS); munlock(b, 5 * PS); r; }));
+		_exit(mp_same(MP_NOTOUCH | MP_NOSMAPS));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+}
+
+/* mincore: the page cache by the run's offset; errors by hole. */
+TEST_F(lib, mincore)
+{
+	unsigned char vec[2][64];
+	size_t at, n;
+
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_same(0));
+	for (at = 0; at < LIB_PAGES; at++)
+		for (n = 1; at + n <= LIB_PAGES + 2; n += 3) {
+			memset(vec, 0, sizeof(vec));
+			mp_both(&self->p, mincore(b + at * PS, n * PS, vec[side]));
+			ASSERT_EQ(0, memcmp(vec[0], vec[1], n)) TH_LOG("%zu+%zu", at, n);
+		}
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* mincore of pages never mapped: beyond the end of file none, in a page cache hole none. */
+TEST_F(lib, mincore_by_offset)
+{
+	unsigned char vec[2][LIB_PAGES];
+
+	ASSERT_EQ(0, mp_chg(&self->p, 3, 4, R, MP_FILE, 1UL << 20));
+	memset(vec, 0, sizeof(vec));
+	ASSERT_EQ(0, mp_both(&self->p, mincore(b, LIB_PAGES * PS, vec[side])));
+	ASSERT_EQ(0, memcmp(vec[0], vec[1], LIB_PAGES));
+	ASSERT_EQ(0, vec[0][3] & 1);
+}
+
+TEST_F(lib, msync)
+{
+	size_t at;
+
+	mp_dirty_library(&self->p);
+	for (at = 0; at <= LIB_PAGES; at += 2) {
+		mp_both(&self->p, msync(b + at * PS, 4 * PS, MS_SYNC));
+		mp_both(&self->p, msync(b + at * PS, 4 * PS, MS_ASYNC));
+		mp_both(&self->p, msync(b + at * PS, 4 * PS, MS_INVALIDATE));
+	}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* msync(MS_INVALIDATE) of locked memory is EBUSY. */
+TEST_F(lib, msync_locked)
+{
+	mp_both(&self->p, mlock(b + LIB_DATA * PS, PS));
+	mp_both(&self->p, msync(b, LIB_PAGES * PS, MS_INVALIDATE));
+	mp_both(&self->p, msync(b, 3 * PS, MS_INVALIDATE));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Names: of bss allowed, of file runs EBADF, of both up to the file part. */
+TEST_F(lib, anon_name)
+{
+	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self->p.base[EQUIV] + LIB_BSS * PS, PS, "x"))
+		SKIP(return, "no names of anonymous VMAs");
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self->p.base[EQUIV] + LIB_BSS * PS, PS, NULL);
+	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + LIB_BSS * PS,
+					     2 * PS, "library bss")));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + (LIB_BSS + 1) * PS,
+					     2 * PS, "other")));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + LIB_DATA * PS, PS, "data"));
+	mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + (LIB_DATA + 2) * PS, 2 * PS,
+				"both"));
+	mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b, LIB_PAGES * PS, "all"));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_in_child(same_in_child, NULL));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_BSS * PS, PS, R)));
+	ASSERT_EQ(0, mp_both(&self->p, munmap(b + (LIB_BSS + 2) * PS, PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + LIB_BSS * PS,
+					     2 * PS, NULL)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* The name of a stack, given when it has its guard already (glibc 2.42 does so). */
+TEST(anon_name_with_runs)
+{
+	static const struct mp_run runs[] = { { 1, NONE, MP_ANON, 0 }, { 15, RW, MP_ANON, 0 } };
+	static struct mp_pair p;
+
+	p.fd = -1;
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	mp_both(&p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b, 16 * PS, "stack of a thread"));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&p, mprotect(b + 4 * PS, PS, R));
+	mp_both(&p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + 2 * PS, 4 * PS, NULL));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* A sealed one: every change is EPERM, MAP_CHGPROT too, and nothing is changed. */
+TEST_F(lib, mseal)
+{
+	mp_dirty_library(&self->p);
+	if (mp_both(&self->p, syscall(__NR_mseal, b, LIB_PAGES * PS, 0)) < 0)
+		SKIP(return, "no mseal");
+	ASSERT_EQ(-EPERM, mp_both(&self->p, mprotect(b + LIB_DATA * PS, PS, R)));
+	ASSERT_EQ(-EPERM, mp_both(&self->p, munmap(b + LIB_DATA * PS, PS)));
+	mp_both(&self->p, (long)mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0));
+	mp_both(&self->p, madvise(b + LIB_DATA * PS, PS, MADV_DONTNEED));
+	mp_both(&self->p, madvise(b, PS, MADV_DONTNEED));
+	mp_both(&self->p, madvise(b + LIB_BSS * PS, PS, MADV_DONTNEED));
+	mp_both(&self->p, madvise(b + LIB_DATA * PS, 7 * PS, MADV_DONTNEED));
+	/* Discarding is refused where there is no write permission: the page after relro was written. */
+	mp_both(&self->p, madvise(b + LIB_RELRO * PS, 2 * PS, MADV_DONTNEED));
+	if (!mp_stock) {
+		EXPECT_EQ(-EPERM, mp_rfp(self->p.base[MULTI], PS, RW, 0, MAP_CHGPROT));
+		EXPECT_EQ(-EPERM, mp_rfp(self->p.base[MULTI] + 3 * PS, PS, RW, 0,
+					 MAP_CHGPROT | MAP_ANONYMOUS));
+	}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* A read-only sealed anonymous run must keep its contents: MADV_DONTNEED is EPERM there. */
+TEST_F(lib, mseal_readonly_anonymous)
+{
+	mp_dirty_library(&self->p);
+	mp_both(&self->p, mprotect(b + LIB_BSS * PS, PS, R));
+	if (mp_both(&self->p, syscall(__NR_mseal, b, LIB_PAGES * PS, 0)) < 0)
+		SKIP(return, "no mseal");
+	ASSERT_EQ(-EPERM, mp_both(&self->p, madvise(b + LIB_BSS * PS, PS, MADV_DONTNEED)));
+	mp_both(&self->p, madvise(b + (LIB_BSS + 1) * PS, PS, MADV_DONTNEED));
+	mp_both(&self->p, madvise(b + 2 * PS, PS, MADV_DONTNEED));
+	ASSERT_EQ('b', self->p.base[MULTI][LIB_BSS * PS + 100]);
+	ASSERT_EQ(0, mp_same(0));
+}
+
+/* mseal of a part: sealed there, changeable beside. */
+TEST_F(lib, mseal_part)
+{
+	if (mp_both(&self->p, syscall(__NR_mseal, b + 3 * PS, 2 * PS, 0)) < 0)
+		SKIP(return, "no mseal");
+	mp_both(&self->p, mprotect(b + 2 * PS, PS, RW));
+	mp_both(&self->p, mprotect(b + 3 * PS, PS, RW));
+	mp_both(&self->p, mprotect(b + 5 * PS, PS, RW));
+	mp_both(&self->p, mprotect(b + 1 * PS, 8 * PS, RW));
+	mp_both(&self->p, munmap(b + 6 * PS, PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Memory policy of a part. */
+TEST_F(lib, mbind)
+{
+	unsigned long node = 1;
+
+	if (syscall(__NR_mbind, self->p.base[EQUIV] + 3 * PS, 4 * PS, MPOL_BIND, &node, 64, 0))
+		SKIP(return, "no memory policy");
+	mp_both(&self->p, syscall(__NR_mbind, b + 3 * PS, 4 * PS, MPOL_BIND, &node, 64, 0));
+	mp_both(&self->p, syscall(__NR_mbind, b + 13 * PS, 4 * PS, MPOL_PREFERRED, &node, 64,
+				  MPOL_MF_MOVE));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both(&self->p, ({
+		int mode = -1;
+
+		syscall(__NR_get_mempolicy, &mode, NULL, 0, b + 4 * PS, MPOL_F_ADDR);
+		mode; }));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* userfaultfd may refuse such a VMA or split it: the data is right either way. */
+TEST_F(lib, userfaultfd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg;
+	struct uffdio_range range;
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1 /* UFFD_USER_MODE_ONLY */);
+	int r;
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		SKIP(return, "no userfaultfd");
+	mp_dirty_library(&self->p);
+	reg.range.start = (unsigned long)self->p.base[MULTI] + (LIB_BSS + 1) * PS;
+	reg.range.len = 2 * PS;
+	reg.mode = UFFDIO_REGISTER_MODE_MISSING;
+	r = ioctl(fd, UFFDIO_REGISTER, &reg);
+	if (!r) {
+		struct uffdio_zeropage zero = { .range = reg.range };
+
+		EXPECT_EQ(0, ioctl(fd, UFFDIO_ZEROPAGE, &zero));
+		EXPECT_TRUE(mp_page_is_zero(self->p.base[MULTI] + (LIB_BSS + 1) * PS));
+		EXPECT_EQ(0, mp_put(self->p.base[MULTI] + (LIB_BSS + 1) * PS, 0));
+		EXPECT_EQ(0, mp_put(self->p.base[MULTI] + (LIB_BSS + 2) * PS, 0));
+		mp_put(self->p.base[EQUIV] + (LIB_BSS + 1) * PS, 0);
+		mp_put(self->p.base[EQUIV] + (LIB_BSS + 2) * PS, 0);
+		range = reg.range;
+		EXPECT_EQ(0, ioctl(fd, UFFDIO_UNREGISTER, &range));
+	}
+	/* The whole: a mapping of a file is refused by stock as well. */
+	reg.range.start = (unsigned long)self->p.base[MULTI];
+	reg.range.len = LIB_PAGES * PS;
+	if (!ioctl(fd, UFFDIO_REGISTER, &reg)) {
+		range = reg.range;
+		EXPECT_EQ(0, ioctl(fd, UFFDIO_UNREGISTER, &range));
+	}
+	close(fd);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PROT_EXEC: execution by run, PR_SET_MDWE, READ_IMPLIES_EXEC, noexec mounts,
+ * code that is written and then run.
+ */
+#include "manyprots_util.h"
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#endif
+
+MP_LIBRARY_FIXTURE(lib)
+
+/* Does this machine tell execution from reading at all? User-mode Linux on x86 does not. */
+static bool nx(void)
+{
+	char *m = mmap(NULL, PS, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	memcpy(m, MP_RET, 1);
+	r = mp_exec(m);
+	munmap(m, PS);
+	return r == MP_ACCERR;
+}
+
+/* Code runs in the RX run, and nowhere else in the VMA. */
+TEST_F(lib, executes_only_in_rx)
+{
+	char *m = self->p.base[MULTI];
+
+	if (!MP_HAVE_EXEC || variant->where == MP_LOWER)
+		SKIP(return, "no code of ours in these pages");
+	EXPECT_EQ(0, mp_exec(m + LIB_RX * PS + MP_RET_OFFSET));
+	EXPECT_EQ(0, mp_exec(m + (LIB_RX + 3) * PS + MP_RET_OFFSET));
+	if (!nx())
+		SKIP(return, "no NX here: read permission is execute permission");
+	EXPECT_EQ(MP_ACCERR, mp_exec(m + MP_RET_OFFSET));
+	EXPECT_EQ(MP_ACCERR, mp_exec(m + LIB_RO * PS + MP_RET_OFFSET));
+	EXPECT_EQ(MP_ACCERR, mp_exec(m + LIB_HOLE * PS + MP_RET_OFFSET));
+	EXPECT_EQ(MP_ACCERR, mp_exec(m + LIB_DATA * PS + MP_RET_OFFSET));
+	/* Populated by reading, then executed; and the other way round. */
+	EXPECT_EQ(0, mp_read(m + (LIB_RO + 1) * PS));
+	EXPECT_EQ(MP_ACCERR, mp_exec(m + (LIB_RO + 1) * PS + MP_RET_OFFSET));
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+	ASSERT_EQ(0, mp_same(MP_EXECS | MP_WRITES));
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+}
+
+/* A JIT: write, make executable, run, make writable. */
+TEST_F(lib, jit)
+{
+	int i;
+
+	if (!MP_HAVE_EXEC)
+		SKIP(return, "no code of ours");
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_BSS * PS, 2 * PS, RW)));
+		mp_both(&self->p, memcpy(b + LIB_BSS * PS + MP_RET_OFFSET, MP_RET, 1) == b);
+		ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_BSS * PS, PS, RX)));
+		ASSERT_EQ(0, mp_both(&self->p, mp_exec(b + LIB_BSS * PS + MP_RET_OFFSET)));
+		ASSERT_EQ(MP_ACCERR, mp_both(&self->p, mp_put(b + LIB_BSS * PS, 1)));
+	}
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+static int mdwe_child(void *arg)
+{
+	struct mp_pair *p = arg;
+	int bad = 0;
+
+	mp_dirty_library(p);
+	if (prctl(PR_SET_MDWE, 1, 0, 0, 0))
+		return 100;
+	/* No gain of PROT_EXEC by mprotect. */
+	bad += mp_both(p, mprotect(b, PS, RX)) != -EACCES;
+	bad += mp_both(p, mprotect(b + LIB_DATA * PS, PS, RX)) != -EACCES;
+	bad += mp_both(p, mprotect(b + LIB_BSS * PS, PS, RX)) != -EACCES;
+	bad += mp_both(p, mprotect(b + LIB_RX * PS, PS, RW | X)) != -EACCES;
+	bad += mp_both(p, mprotect(b + LIB_RX * PS, PS, RX)) != 0;
+	/* Partial: the first runs are executable already. */
+	mp_both(p, mprotect(b + (LIB_RX + 2) * PS, 4 * PS, X));
+	mp_both(p, mprotect(b + LIB_RX * PS, PS, R));
+	bad += mp_both(p, mprotect(b + LIB_RX * PS, PS, RX)) != -EACCES;
+	if (!mp_stock) {
+		/* mmap's rule: what is not writable may be mapped executable, W and X together not. */
+		bad += mp_chg(p, LIB_RO, 1, RX, MP_FILE, 20) != 0;
+		bad += mp_chg(p, LIB_RO, 1, RW | X, MP_FILE, 30) != -EACCES;
+		bad += mp_chg(p, LIB_HOLE, 1, RW | X, MP_ANON, 0) != -EACCES;
+		/* The call that ld.so makes for text: same offset, never written. */
+		bad += mp_rfp(p->base[MULTI] + LIB_HOLE * PS, PS, RX, LIB_HOLE, MAP_CHGPROT) != 0;
+		bad += mp_rfp(p->base[MULTI] + LIB_HOLE * PS, PS, NONE, LIB_HOLE, MAP_CHGPROT) != 0;
+		bad += mp_rfp(p->base[MULTI] + LIB_DATA * PS, PS, RX, 9, MAP_CHGPROT) != -EACCES;
+	}
+	if (bad)
+		fprintf(stderr, "# %d wrong results under MDWE\n", bad);
+	return bad + mp_same(MP_WRITES | MP_EXECS);
+}
+
+/* PR_SET_MDWE sees the run's permissions: clear VM_EXEC in vm_flags must not fail open or shut. */
+TEST_F(lib, mdwe)
+{
+	int bad = mp_in_child(mdwe_child, &self->p);
+
+	if (bad == 100)
+		SKIP(return, "no PR_SET_MDWE");
+	ASSERT_EQ(0, bad);
+}
+
+static int read_implies_exec_child(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	personality(personality(-1) | READ_IMPLIES_EXEC);
+	mp_both(p, mprotect(b + LIB_RELRO * PS, 3 * PS, R));
+	mp_both(p, mprotect(b + LIB_HOLE * PS, PS, R));
+	mp_both(p, mprotect(b + LIB_BSS * PS, PS, RW));
+	mp_both(p, mprotect(b + LIB_BSS * PS + PS, PS, NONE));
+	mp_chg(p, LIB_RX, 2, R, MP_FILE, 20);
+	mp_chg(p, LIB_RO, 2, RW, MP_ANON, 0);
+	mp_same(MP_WRITES | MP_EXECS);
+	mp_map_runs(p, mp_library);
+	return mp_same(MP_WRITES | MP_EXECS);
+}
+
+/* Old binaries: whatever is readable becomes executable, in maps too. */
+TEST_F(lib, read_implies_exec)
+{
+	ASSERT_EQ(0, mp_in_child(read_implies_exec_child, &self->p));
+}
+
+/* A file on a noexec mount: EPERM where mmap gives it, EACCES where mprotect does. */
+TEST(noexec_mount)
+{
+	char dir[] = "/tmp/manyprots-noexec.XXXXXX", name[64];
+	static const struct mp_run runs[] = { { 4, R, MP_FILE, 0 }, { 4, RW, MP_FILE, 8 } };
+	static struct mp_pair p;
+
+	if (!mp_system() || unshare(CLONE_NEWNS) || !mkdtemp(dir) ||
+	    mount("none", dir, "tmpfs", MS_NOEXEC, "size=1m"))
+		SKIP(return, "cannot mount");
+	snprintf(name, sizeof(name), "%s/file", dir);
+	p.fd = open(name, O_RDWR | O_CREAT, 0600);
+	EXPECT_GE(p.fd, 0);
+	EXPECT_EQ(0, mp_write_pages(p.fd, 0, 32));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PS, RX, MAP_PRIVATE, p.fd, 0));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_EQ(0, mp_map_runs(&p, runs));
+	EXPECT_EQ(-EACCES, mp_both(&p, mprotect(b, PS, RX)));
+	EXPECT_EQ(-EACCES, mp_both(&p, mprotect(b + 4 * PS, PS, RX)));
+	if (!mp_stock) {
+		EXPECT_EQ(-EPERM, mp_rfp(p.base[MULTI], PS, RX, 0, MAP_CHGPROT));
+		EXPECT_EQ(-EPERM, mp_rfp(p.base[MULTI], PS, RX, 20, MAP_CHGPROT));
+		/* With a private copy there, mprotect's answer. */
+		mp_both(&p, mp_put(b + 4 * PS, 1));
+		EXPECT_EQ(-EACCES, mp_rfp(p.base[MULTI] + 4 * PS, PS, RX, 8, MAP_CHGPROT));
+	}
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+	mp_clear();
+	close(p.fd);
+	umount(dir);
+	rmdir(dir);
+}
+
+/* Execute-only memory, where protection keys give it: mprotect(PROT_EXEC). */
+TEST_F(lib, execute_only)
+{
+	if (!MP_HAVE_EXEC || variant->where == MP_LOWER)
+		SKIP(return, "no code of ours in these pages");
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_RX * PS, 2 * PS, X)));
+	ASSERT_EQ(0, mp_both(&self->p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET) & 0));
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+	ASSERT_EQ(0, mp_chg(&self->p, LIB_RX, 1, X, MP_FILE, 30));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + (LIB_RX + 1) * PS, PS, R)));
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random operations on both layouts, compared; and threads that fault on some
+ * runs while others change other runs of the same VMA.
+ *
+ * MANYPROTS_SEED=N starts the random sequences at seed N, MANYPROTS_ROUNDS=N
+ * makes N of them.
+ */
+#include "manyprots_util.h"
+#include <pthread.h>
+#include <time.h>
+
+static uint64_t state;
+
+static unsigned int rnd(unsigned int n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (state >> 20) % n;
+}
+
+#define PAGES 32
+static char history[1 << 16];
+static size_t history_len;
+
+#define note(...)								\
+	do {									\
+		if (history_len < sizeof(history) - 200)			\
+			history_len += snprintf(history + history_len, 200, __VA_ARGS__); \
+	} while (0)
+
+/* Do all of pages [at, at + n) of the multi side lie in one VMA? Else MAP_CHGPROT is EINVAL. */
+static bool in_one_vma(struct mp_pair *p, size_t at, size_t n)
+{
+	unsigned long a = (unsigned long)p->base[MULTI] + at * PS, z = a + n * PS;
+	int i, entries;
+
+	entries = mp_entries(MULTI, "/proc/self/smaps");
+	for (i = 0; i < entries; i++) {
+		struct mp_entry *e = &mp_tab[MULTI][i];
+
+		if (e->end <= a)
+			continue;
+		if (e->start > a)
+			return false;
+		/* The entry with the first page: go on while the VMA does. */
+		for (; i < entries && mp_tab[MULTI][i].end < z; i++)
+			if (i + 1 == entries ||
+			    mp_tab[MULTI][i + 1].start != mp_tab[MULTI][i].end ||
+			    !(mp_tab[MULTI][i + 1].continued || mp_stock))
+				return false;
+		return i < entries;
+	}
+	return false;
+}
+
+/* Stock has to be asked run by run, for a range over several VMAs. */
+static long move(struct mp_pair *p, int side, size_t at, size_t n, size_t to)
+{
+	unsigned long from = (unsigned long)p->base[side] + at * PS;
+	char *dst = p->base[side] + to * PS;
+	int i, entries;
+
+	if (side == MULTI && !mp_stock)
+		return mremap((void *)from, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED, dst) ==
+			MAP_FAILED ? -errno : 0;
+	entries = mp_entries(side, "/proc/self/maps");
+	for (i = 0; i < entries; i++) {
+		unsigned long a = mp_tab[side][i].start, z = mp_tab[side][i].end;
+
+		a = a > from ? a : from;
+		z = z < from + n * PS ? z : from + n * PS;
+		if (a < z && mremap((void *)a, z - a, z - a, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    dst + (a - from)) == MAP_FAILED)
+			return -errno;
+	}
+	return 0;
+}
+
+static int same_in_child(void *p)
+{
+	return mp_same(MP_WRITES);
+}
+
+static const int prots[] = { NONE, R, RW, RX, RW | X, RW, R };
+static const int advices[] = {
+	MADV_DONTNEED, MADV_DONTNEED, MADV_PAGEOUT, MADV_COLD, MADV_NOHUGEPAGE, MADV_SEQUENTIAL,
+	MADV_NORMAL, MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP, MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE, MADV_FREE,
+};
+
+static void one_operation(struct mp_pair *p)
+{
+	size_t at = rnd(PAGES), n = 1 + rnd(rnd(4) ? 4 : PAGES), off, i;
+	int prot = prots[rnd(ARRAY_SIZE(prots))], adv;
+
+	if (at + n > PAGES)
+		n = PAGES - at;
+	switch (rnd(24)) {
+	case 0 ... 5:
+		note("mprotect(%zu, %zu, %d)\n", at, n, prot);
+		mp_both(p, mprotect(b + at * PS, n * PS, prot));
+		break;
+	case 6 ... 8:
+		/* PROT_EXEC over private pages is EACCES, but not for the equivalent. */
+		prot &= ~X;
+		off = rnd(2) ? at : rnd(LIB_FILE_PAGES);
+		if (!in_one_vma(p, at, n))
+			break;
+		note("chg(%zu, %zu, %d, file %zu)\n", at, n, prot, off);
+		if (p->fd >= 0)
+			mp_chg(p, at, n, prot, MP_FILE, off);
+		else
+			mp_chg(p, at, n, prot, MP_ANON, 0);
+		break;
+	case 9 ... 10:
+		prot &= ~X;
+		if (!in_one_vma(p, at, n))
+			break;
+		note("chg(%zu, %zu, %d, anon)\n", at, n, prot);
+		/* A part that became an ordinary anonymous VMA has no file to leave. */
+		for (i = at; i < at + n; i++)
+			if (p->kind[EQUIV][i] == MP_FILE)
+				break;
+		if (i < at + n || p->fd < 0)
+			mp_chg(p, at, n, prot, MP_ANON, 0);
+		break;
+	case 11 ... 15:
+		note("put(%zu, %zu)\n", at, n);
+		for (i = 0; i < n; i++)
+			mp_both(p, mp_put(b + (at + i) * PS + 200 + i, at + 'A'));
+		break;
+	case 16:
+		if (rnd(3))
+			break;
+		note("munmap(%zu, %zu)\n", at, n);
+		mp_both(p, munmap(b + at * PS, n * PS));
+		break;
+	case 17:
+		adv = advices[rnd(ARRAY_SIZE(advices))];
+		note("madvise(%zu, %zu, %d)\n", at, n, adv);
+		mp_both(p, madvise(b + at * PS, n * PS, adv));
+		break;
+	case 18:
+		note("fork\n");
+		mp_bad += mp_in_child(same_in_child, NULL);
+		break;
+	case 19:
+		off = 4 * PAGES + rnd(4 * PAGES);
+		if (rnd(2) || !in_one_vma(p, at, n))
+			break;
+		note("move(%zu, %zu, to %zu)\n", at, n, off);
+		mp_both(p, move(p, side, at, n, off));
+		break;
+	case 20:
+		if (rnd(2))
+			break;
+		note("mmap over(%zu, %zu, %d)\n", at, n, prot);
+		adv = rnd(2) && p->fd >= 0 ? p->fd : -1;
+		off = rnd(LIB_FILE_PAGES);
+		mp_both(p, mmap(b + at * PS, n * PS, prot, MAP_PRIVATE | MAP_FIXED |
+				(adv < 0 ? MAP_ANONYMOUS : 0), adv, adv < 0 ? 0 : off * PS) ==
+			MAP_FAILED);
+		for (i = 0; i < n; i++) {
+			int s;
+
+			for (s = 0; s < 2; s++) {
+				p->kind[s][at + i] = adv < 0 ? MP_ANON : MP_FILE;
+				p->pgoff[s][at + i] = off + i;
+			}
+		}
+		break;
+	case 21:
+		note("forced write(%zu)\n", at);
+		mp_both(p, pwrite(mp_mem_fd(), "force", 5, (off_t)(unsigned long)b + at * PS + 300));
+		break;
+	case 22:
+		note("mlock/munlock(%zu, %zu)\n", at, n);
+		if (rnd(2))
+			mp_both(p, mlock(b + at * PS, n * PS));
+		else
+			mp_both(p, munlock(b + at * PS, n * PS));
+		break;
+	case 23:
+		if (p->fd < 0 || rnd(3))
+			break;
+		off = rnd(LIB_FILE_PAGES);
+		note("truncate(%zu)\n", off);
+		if (ftruncate(p->fd, off * PS))
+			abort();
+		mp_same(MP_NOTOUCH);
+		if (ftruncate(p->fd, LIB_FILE_PAGES * PS) ||
+		    mp_write_pages(p->fd, off, LIB_FILE_PAGES - off))
+			abort();
+		break;
+	}
+}
+
+static long data_of(int side)
+{
+	long was = mp_status("VmData");
+
+	munmap((void *)mp_window(side), MP_WINDOW_SIZE);
+	return was - mp_status("VmData");
+}
+
+static int sequence(uint64_t seed, enum mp_where where, bool anon)
+{
+	static struct mp_pair p;
+	struct mp_run whole = { PAGES, anon ? RW : R, anon ? MP_ANON : MP_FILE, 0 };
+	long data[2];
+	int i;
+
+	state = seed * 0x9e3779b97f4a7c15UL + 1;
+	history_len = 0;
+	p.fd = anon ? -1 : mp_file(where, LIB_FILE_PAGES);
+	if (p.fd < 0 && !anon)
+		return -1;
+	if (mp_map(&p, &whole, 1))
+		return 1;
+	for (i = 0; i < 120 && !mp_bad; i++) {
+		one_operation(&p);
+		if (!mp_bad)
+			mp_same(i % 8 == 7 ? MP_WRITES : i % 4 == 3 ? 0 : MP_NOTOUCH);
+	}
+	data[0] = data_of(MULTI);
+	data[1] = data_of(EQUIV);
+	if (data[0] != data[1])
+		mp_diff("VmData: %ld, equivalent %ld", data[0], data[1]);
+	if (mp_bad)
+		fprintf(stderr, "# seed %lu, after:\n%s", (long)seed, history);
+	if (p.fd >= 0)
+		close(p.fd);
+	return mp_bad;
+}
+
+FIXTURE(random) { int unused; };
+FIXTURE_VARIANT(random) { enum mp_where where; bool anon; };
+FIXTURE_VARIANT_ADD(random, tmpfs) { .where = MP_TMP };
+FIXTURE_VARIANT_ADD(random, cwd) { .where = MP_CWD };
+FIXTURE_VARIANT_ADD(random, memfd) { .where = MP_MEMFD };
+FIXTURE_VARIANT_ADD(random, anonymous) { .anon = true };
+FIXTURE_SETUP(random)
+{
+	/*
+	 * When stock gives a commit charge back depends on how far a VMA with an
+	 * anon_vma reaches, that is on merges: only here, where histories are long.
+	 */
+	mp_ignore_ac = true;
+}
+
+FIXTURE_TEARDOWN(random)
+{
+}
+
+/* Random sequences, compared after each step. */
+TEST_F(random, sequences)
+{
+	const char *s = getenv("MANYPROTS_SEED"), *r = getenv("MANYPROTS_ROUNDS");
+	uint64_t seed = s ? strtoull(s, NULL, 0) : 1, rounds = r ? strtoull(r, NULL, 0) : 40, i;
+
+	for (i = seed; i < seed + rounds; i++) {
+		int bad = sequence(i, variant->where, variant->anon);
+
+		if (bad < 0)
+			SKIP(return, "no file here");
+		ASSERT_EQ(0, bad);
+	}
+}
+
+/* ---- threads ---- */
+
+#define T_PAGES 64
+static char *area;
+static struct mp_pair tp;
+static volatile int stop;
+static int errors;
+
+static void wrong(const char *what, size_t page)
+{
+	if (__sync_fetch_and_add(&errors, 1) < 10)
+		fprintf(stderr, "# %s, page %zu\n", what, page);
+}
+
+/* Pages 0..15 are file, stable; 16..31 anonymous RW, stable; 32..63 change. */
+static void *reader(void *arg)
+{
+	char want[65536];
+	size_t i;
+
+	while (!stop)
+		for (i = 0; i < 16; i++) {
+			mp_fill_page(want, i ^ 3);
+			if (mp_guarded(if (memcmp(area + i * PS, want, PS)) wrong("bytes", i)))
+				wrong("stable page faults", i);
+			if (mp_put(area + i * PS, 1) != MP_ACCERR)
+				wrong("stable page is writable", i);
+		}
+	return NULL;
+}
+
+static void *writer(void *arg)
+{
+	unsigned long n = 0;
+	size_t i, id = (size_t)arg;
+
+	while (!stop) {
+		n++;
+		for (i = 16 + id; i < 32; i += 2) {
+			volatile unsigned long *w = (void *)(area + i * PS);
+
+			if (mp_guarded(({ if (n > 1 && *w != n - 1) wrong("lost write", i); *w = n; })))
+				wrong("stable anonymous page faults", i);
+		}
+	}
+	return NULL;
+}
+
+static void *changer(void *arg)
+{
+	unsigned int seed = (size_t)arg + 1;
+
+	while (!stop) {
+		size_t i = 32 + rand_r(&seed) % 32, n = 1 + rand_r(&seed) % 4;
+
+		if (i + n > T_PAGES)
+			n = T_PAGES - i;
+		switch (rand_r(&seed) % 6) {
+		case 0:
+			mprotect(area + i * PS, n * PS, NONE);
+			break;
+		case 1:
+			mprotect(area + i * PS, n * PS, R);
+			break;
+		case 2:
+			mprotect(area + i * PS, n * PS, RW);
+			break;
+		case 3:
+			mp_rfp(area + i * PS, n * PS, RW, rand_r(&seed) % 64, MAP_CHGPROT);
+			break;
+		case 4:
+			mp_rfp(area + i * PS, n * PS, R, 0, MAP_CHGPROT | MAP_ANONYMOUS);
+			break;
+		case 5:
+			madvise(area + i * PS, n * PS, MADV_DONTNEED);
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* Faults in what changes: any outcome but a wrong byte, a hang or a crash. */
+static void *prober(void *arg)
+{
+	unsigned int seed = (size_t)arg + 99;
+
+	while (!stop) {
+		size_t i = 32 + rand_r(&seed) % 32;
+		int r = rand_r(&seed) & 1 ? mp_read(area + i * PS) : mp_write(area + i * PS);
+
+		if (r && r != MP_ACCERR)
+			wrong("unexpected fault", i);
+	}
+	return NULL;
+}
+
+static void *forker(void *arg)
+{
+	char want[65536];
+	size_t i;
+	int status;
+	pid_t pid;
+
+	while (!stop) {
+		pid = fork();
+		if (!pid) {
+			for (i = 0; i < 16; i++) {
+				mp_fill_page(want, i ^ 3);
+				if (mp_guarded(if (memcmp(area + i * PS, want, PS)) _exit(2)))
+					_exit(3);
+			}
+			for (i = 16; i < 32; i++)
+				if (mp_put(area + i * PS, 1))
+					_exit(4);
+			for (i = 32; i < T_PAGES; i++)
+				mp_write(area + i * PS);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			wrong("child", pid < 0 ? 0 : status);
+		usleep(5000);
+	}
+	return NULL;
+}
+
+static void *reclaimer(void *arg)
+{
+	while (!stop) {
+		madvise(area, 32 * PS, MADV_PAGEOUT);
+		posix_fadvise(tp.fd, 0, 0, POSIX_FADV_DONTNEED);
+		usleep(3000);
+	}
+	return NULL;
+}
+
+static void *proc_reader(void *arg)
+{
+	static char buf[1 << 16];
+
+	while (!stop) {
+		int fd = open(rand() & 1 ? "/proc/self/smaps" : "/proc/self/maps", O_RDONLY);
+
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+		close(fd);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+TEST(threads)
+{
+	void *(*const fn[])(void *) = {
+		reader, reader, writer, writer, changer, changer, prober, prober, forker,
+		reclaimer, proc_reader,
+	};
+	pthread_t t[ARRAY_SIZE(fn)];
+	size_t i;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	tp.fd = mp_file(MP_TMP, 64);
+	ASSERT_GE(tp.fd, 0);
+	area = mmap(NULL, T_PAGES * PS, R, MAP_PRIVATE, tp.fd, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	for (i = 0; i < 16; i++)
+		ASSERT_EQ(0, mp_rfp(area + i * PS, PS, i & 1 ? R : RX, i ^ 3, MAP_CHGPROT));
+	ASSERT_EQ(0, mp_rfp(area + 16 * PS, 16 * PS, RW, 0, MAP_CHGPROT | MAP_ANONYMOUS));
+	for (i = 0; i < ARRAY_SIZE(fn); i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, fn[i], (void *)(i & 1)));
+	sleep(6);
+	stop = 1;
+	for (i = 0; i < ARRAY_SIZE(fn); i++)
+		pthread_join(t[i], NULL);
+	ASSERT_EQ(0, errors);
+}
+
+TEST_HARNESS_MAIN
