@@ -284,7 +284,7 @@ fi
 
 # --- loader
 glibc=$build/glibc/root
-if [ -e "$glibc/lib64/ld-linux-x86-64.so.2" ]; then
+if [ -e "$glibc/lib/x86_64-linux-gnu/libc.so.6" ]; then
 	for loader in patched stock; do
 		g --loader $loader -- sh -c 'for lib in $(awk "/\.so/ { print \$6 }" \
 			/proc/self/maps | sort -u); do sha256sum "$lib"; done
