@@ -31,10 +31,8 @@
 #include <dl-load.h>
 #include <dl-manyprots.h>
 
-/* The object that is being mapped.  A variable, because the generic code does
-   not hand on a pointer of ours; dl_load_lock protects it, and nothing between
-   the start and the end of _dl_map_segments can load another object.  */
-static struct
+/* An object whose calls are translated.  */
+struct dl_manyprots_object
 {
   /* The first mapping of the file, in whole pages.  START is zero while there
      is none.  */
@@ -51,70 +49,71 @@ static struct
   const struct loadcmd *loadcmds;
   size_t nloadcmds;
   bool has_holes;
-  /* Translate calls for this object.  Cleared at the first refusal.  */
-  bool active;
   /* A translated call has succeeded: this is a multi-protection VMA.  */
   bool multi;
-} dl_manyprots_object;
+};
 
-/* Return true if calls are translated and LEN bytes at ADDR lie inside the
-   object's first mapping.  */
-static bool
-dl_manyprots_covers (ElfW(Addr) addr, size_t len)
-{
-  return (dl_manyprots_object.active
-	  && dl_manyprots_object.start != 0
-	  && addr >= dl_manyprots_object.start
-	  && addr <= dl_manyprots_object.end
-	  && len <= dl_manyprots_object.end - addr);
-}
+/* The one that is being mapped, null if calls go through as they are.  A
+   variable, because the generic code does not hand on a pointer of ours.
+   _dl_load_lock protects it, and nothing in the generic code can load another
+   object.  Only a pointer, because dl-minimal-malloc.c begins with what is left
+   of the page that ld.so's data ends in: with much more data the first mmap of
+   a program could be one page larger than in an unpatched build.  */
+static struct dl_manyprots_object *dl_manyprots_current;
 
 /* Translate one call.  Return false if it has to be made in the stock way, as
    all others for this object from then on.  */
 static bool
-dl_manyprots_change (ElfW(Addr) addr, size_t len, int prot, int flags,
-		     ElfW(Off) offset)
+dl_manyprots_change (struct dl_manyprots_object *o, ElfW(Addr) addr,
+		     size_t len, int prot, int flags, ElfW(Off) offset)
 {
   if (dl_manyprots_remap (addr, len, prot, flags, offset))
-    dl_manyprots_object.multi = true;
-  else
-    dl_manyprots_object.active = false;
-  return dl_manyprots_object.active;
+    {
+      o->multi = true;
+      return true;
+    }
+  dl_manyprots_current = NULL;
+  return false;
+}
+
+/* Return true if LEN bytes at ADDR lie inside the first mapping of O.  */
+static bool
+dl_manyprots_covers (const struct dl_manyprots_object *o, ElfW(Addr) addr,
+		     size_t len)
+{
+  return (o->start != 0 && addr >= o->start && addr <= o->end
+	  && len <= o->end - addr);
 }
 
 /* The file offset that the first mapping gave to ADDR.  */
 static ElfW(Off)
-dl_manyprots_offset (ElfW(Addr) addr)
+dl_manyprots_offset (const struct dl_manyprots_object *o, ElfW(Addr) addr)
 {
-  return dl_manyprots_object.offset + (addr - dl_manyprots_object.start);
+  return o->offset + (addr - o->start);
 }
 
 /* Make sure that an mprotect of a part of the object will be done in place.
    Nothing but the protection and the offset it already has is asked for.  */
 static void
-dl_manyprots_make_multi (void)
+dl_manyprots_make_multi (struct dl_manyprots_object *o)
 {
-  if (dl_manyprots_object.active && !dl_manyprots_object.multi)
-    dl_manyprots_change (dl_manyprots_object.start,
-			 dl_manyprots_object.end - dl_manyprots_object.start,
-			 dl_manyprots_object.prot, 0,
-			 dl_manyprots_object.offset);
+  if (!o->multi)
+    dl_manyprots_change (o, o->start, o->end - o->start, o->prot, 0,
+			 o->offset);
 }
 
 /* Translate the mapping of LEN bytes at ADDR from file offset OFFSET.  */
 static bool
-dl_manyprots_map_file (ElfW(Addr) addr, size_t len, int prot,
-		       ElfW(Off) offset)
+dl_manyprots_map_file (struct dl_manyprots_object *o, ElfW(Addr) addr,
+		       size_t len, int prot, ElfW(Off) offset)
 {
   /* A segment at the place where the first mapping already put it, with the
      same protection.  Typically that is the read-only data after the text.  */
-  if (prot == dl_manyprots_object.prot
-      && offset == dl_manyprots_offset (addr)
-      && (addr >= dl_manyprots_object.holes_end
-	  || addr + len <= dl_manyprots_object.holes_start))
+  if (prot == o->prot && offset == dl_manyprots_offset (o, addr)
+      && (addr >= o->holes_end || addr + len <= o->holes_start))
     return true;
 
-  return dl_manyprots_change (addr, len, prot, 0, offset);
+  return dl_manyprots_change (o, addr, len, prot, 0, offset);
 }
 
 /* The first mapping and the holes are done.  Text must be mapped before
@@ -125,14 +124,13 @@ dl_manyprots_map_file (ElfW(Addr) addr, size_t len, int prot,
    modified text.  In the usual order, text before data, there is nothing to do
    ahead of its turn.  */
 static void
-dl_manyprots_map_text_early (void)
+dl_manyprots_map_text_early (struct dl_manyprots_object *o)
 {
-  const struct loadcmd *first = dl_manyprots_object.loadcmds;
-  const struct loadcmd *end = first + dl_manyprots_object.nloadcmds;
+  const struct loadcmd *end = o->loadcmds + o->nloadcmds;
   const struct loadcmd *last_text = NULL;
   bool written = false;
 
-  for (const struct loadcmd *c = first; c < end; ++c)
+  for (const struct loadcmd *c = o->loadcmds; c < end; ++c)
     {
       if (written && (c->prot & PROT_EXEC) != 0)
 	last_text = c;
@@ -144,21 +142,18 @@ dl_manyprots_map_text_early (void)
   if (last_text == NULL)
     return;
 
-  for (const struct loadcmd *c = first + 1; c <= last_text; ++c)
+  for (const struct loadcmd *c = o->loadcmds + 1; c <= last_text; ++c)
     {
-      ElfW(Addr) addr = dl_manyprots_object.start + (c->mapstart
-						     - first->mapstart);
+      ElfW(Addr) addr = o->start + (c->mapstart - o->loadcmds->mapstart);
       if (c->mapend > c->mapstart
-	  && !(dl_manyprots_covers (addr, c->mapend - c->mapstart)
-	       && dl_manyprots_map_file (addr, c->mapend - c->mapstart,
-					 c->prot, c->mapoff)))
+	  && !dl_manyprots_map_file (o, addr, c->mapend - c->mapstart,
+				     c->prot, c->mapoff))
 	/* Nothing has been written so far: the generic code can still map
 	   all of them again.  */
 	return;
     }
 
-  dl_manyprots_object.early_end
-    = dl_manyprots_object.start + (last_text->mapend - first->mapstart);
+  o->early_end = o->start + (last_text->mapend - o->loadcmds->mapstart);
 }
 
 /* Stands in for __mmap in the generic code.  */
@@ -166,17 +161,19 @@ static void *
 dl_manyprots_mmap (void *start, size_t len, int prot, int flags, int fd,
 		   off_t offset)
 {
+  struct dl_manyprots_object *o = dl_manyprots_current;
   ElfW(Addr) addr = (ElfW(Addr)) start;
 
-  if ((flags & MAP_FIXED) != 0 && dl_manyprots_covers (addr, len))
+  if (o != NULL && (flags & MAP_FIXED) != 0
+      && dl_manyprots_covers (o, addr, len))
     {
       if ((flags & MAP_ANONYMOUS) != 0)
 	{
-	  if (dl_manyprots_change (addr, len, prot, MAP_ANONYMOUS, 0))
+	  if (dl_manyprots_change (o, addr, len, prot, MAP_ANONYMOUS, 0))
 	    return start;
 	}
-      else if (addr + len <= dl_manyprots_object.early_end
-	       || dl_manyprots_map_file (addr, len, prot, offset))
+      else if (addr + len <= o->early_end
+	       || dl_manyprots_map_file (o, addr, len, prot, offset))
 	return start;
     }
 
@@ -185,16 +182,15 @@ dl_manyprots_mmap (void *start, size_t len, int prot, int flags, int fd,
   /* The first mapping of the file, which covers the whole object.  An
      anonymous one before it is the reserve that an object with a large
      alignment is placed in.  */
-  if (dl_manyprots_object.active && dl_manyprots_object.start == 0
-      && (flags & MAP_ANONYMOUS) == 0 && result != MAP_FAILED)
+  if (o != NULL && o->start == 0 && (flags & MAP_ANONYMOUS) == 0
+      && result != MAP_FAILED)
     {
-      dl_manyprots_object.start = (ElfW(Addr)) result;
-      dl_manyprots_object.end = ALIGN_UP ((ElfW(Addr)) result + len,
-					  GLRO(dl_pagesize));
-      dl_manyprots_object.prot = prot;
-      dl_manyprots_object.offset = offset;
-      if (!dl_manyprots_object.has_holes)
-	dl_manyprots_map_text_early ();
+      o->start = (ElfW(Addr)) result;
+      o->end = ALIGN_UP ((ElfW(Addr)) result + len, GLRO(dl_pagesize));
+      o->prot = prot;
+      o->offset = offset;
+      if (!o->has_holes)
+	dl_manyprots_map_text_early (o);
     }
 
   return result;
@@ -204,25 +200,28 @@ dl_manyprots_mmap (void *start, size_t len, int prot, int flags, int fd,
 static int
 dl_manyprots_mprotect (void *start, size_t len, int prot)
 {
+  struct dl_manyprots_object *o = dl_manyprots_current;
   ElfW(Addr) addr = (ElfW(Addr)) start;
 
-  if (dl_manyprots_object.has_holes && prot == PROT_NONE)
+  if (o != NULL && dl_manyprots_covers (o, addr, len))
     {
-      /* All holes in one call, together with the segments between them.  */
-      dl_manyprots_object.has_holes = false;
-      if (dl_manyprots_covers (addr, len)
-	  && dl_manyprots_change (addr, len, PROT_NONE, 0,
-				  dl_manyprots_offset (addr)))
+      if (o->has_holes && prot == PROT_NONE)
 	{
-	  dl_manyprots_object.holes_start = addr;
-	  dl_manyprots_object.holes_end = addr + len;
-	  dl_manyprots_map_text_early ();
-	  return 0;
+	  /* All holes in one call, together with the segments between.  */
+	  o->has_holes = false;
+	  if (dl_manyprots_change (o, addr, len, PROT_NONE, 0,
+				   dl_manyprots_offset (o, addr)))
+	    {
+	      o->holes_start = addr;
+	      o->holes_end = addr + len;
+	      dl_manyprots_map_text_early (o);
+	      return 0;
+	    }
 	}
+      else
+	/* The last page of a segment with bss that is not writable.  */
+	dl_manyprots_make_multi (o);
     }
-  else if (dl_manyprots_covers (addr, len))
-    /* The last page of a segment with bss that is not writable.  */
-    dl_manyprots_make_multi ();
 
   return __mprotect (start, len, prot);
 }
@@ -260,19 +259,15 @@ _dl_map_segments (struct link_map *l, int fd,
 		  const size_t maplength, bool has_holes,
 		  struct link_map *loader)
 {
-  memset (&dl_manyprots_object, 0, sizeof (dl_manyprots_object));
+  struct dl_manyprots_object object
+    = { .loadcmds = loadcmds, .nloadcmds = nloadcmds, .has_holes = has_holes };
 
   /* The segments of an ET_EXEC are mapped one by one at fixed addresses;
      there is no mapping that covers them all.  */
   if (type == ET_DYN
       && dl_manyprots_enabled ()
       && dl_manyprots_segments_ordered (loadcmds, nloadcmds))
-    {
-      dl_manyprots_object.active = true;
-      dl_manyprots_object.loadcmds = loadcmds;
-      dl_manyprots_object.nloadcmds = nloadcmds;
-      dl_manyprots_object.has_holes = has_holes;
-    }
+    dl_manyprots_current = &object;
 
   const char *errstring
     = _dl_map_segments_generic (l, fd, header, type, loadcmds, nloadcmds,
@@ -280,11 +275,12 @@ _dl_map_segments (struct link_map *l, int fd,
 
   /* _dl_protect_relro is going to use mprotect.  If there was nothing to remap
      this is still an ordinary VMA, which that would divide.  */
-  if (errstring == NULL
+  if (dl_manyprots_current != NULL && errstring == NULL
       && (ALIGN_DOWN (l->l_addr + l->l_relro_addr, GLRO(dl_pagesize))
 	  != ALIGN_DOWN (l->l_addr + l->l_relro_addr + l->l_relro_size,
 			 GLRO(dl_pagesize))))
-    dl_manyprots_make_multi ();
+    dl_manyprots_make_multi (&object);
 
+  dl_manyprots_current = NULL;
   return errstring;
 }

@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * checklib [OPTION]... LIBRARY...: is the shared object mapped as its ELF
+ * headers say?
+ *
+ * Loads each LIBRARY, derives from the file what every page of it must be
+ * (protection, file offset or anonymous, contents), and compares that with
+ * /proc/self/smaps, with the memory as this program and as the kernel
+ * (/proc/self/mem) read it, and with what an access that is not allowed does.
+ * Then it writes to every writable page and looks at everything again.
+ *
+ * On stdout, to be compared with what the same says under another loader:
+ *   run START END PERMS OFFSET	equal neighbours joined, relative to the base
+ *   raw START END PERMS OFFSET	the entries of /proc/self/smaps as they are
+ *   vmas N			entries without "mc" in VmFlags
+ * Complaints go to stderr; the exit status is 1 if there were any.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <elf.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <link.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE_UP(x)	(((x) + page - 1) & -page)
+#define PAGE_DOWN(x)	((x) & -page)
+
+enum { HOW_DLOPEN, HOW_DLMOPEN, HOW_LOADED };
+
+struct page_info {
+	int prot;		/* PROT_* */
+	bool anon;
+	uint64_t offset;	/* of the page in the file, unless anon */
+};
+
+struct entry {			/* of smaps, clipped to the object */
+	uint64_t start, end;	/* relative to the object */
+	char perms[5];
+	uint64_t offset;
+	bool anon;
+	bool mp, mc;		/* run of a multi-protection VMA; not its first */
+};
+
+struct object {
+	const char *path;
+	uint8_t *file;
+	size_t file_size;
+	const Elf64_Ehdr *ehdr;
+	const Elf64_Phdr *phdr;
+	uint64_t lo, hi;	/* addresses in the file, whole pages */
+	uint8_t *mem;		/* where LO is */
+	struct page_info *pages;
+	uint8_t *expect, *mask;	/* contents; mask 0: not to be compared */
+	struct entry *entries;
+	int nentries;
+};
+
+static uint64_t page;
+static int failures;
+static bool after_writes;
+
+#define complain(obj, fmt, ...) do {					\
+	if (failures++ < 20)						\
+		fprintf(stderr, "# %s%s: " fmt "\n", (obj)->path,	\
+			after_writes ? " (after writes)" : "",		\
+			##__VA_ARGS__);					\
+} while (0)
+
+static void *must_alloc(size_t n, size_t size)
+{
+	void *p = calloc(n ?: 1, size);
+
+	if (!p)
+		err(1, "calloc");
+	return p;
+}
+
+static void read_object(struct object *obj, const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	memset(obj, 0, sizeof(*obj));
+	obj->path = path;
+	if (fd < 0 || fstat(fd, &st))
+		err(1, "%s", path);
+	/* Not mmap: the entries of that would look like the object's own. */
+	obj->file = must_alloc(PAGE_UP(st.st_size), 1);
+	obj->file_size = st.st_size;
+	if (read(fd, obj->file, st.st_size) != st.st_size)
+		err(1, "%s", path);
+	close(fd);
+	obj->ehdr = (void *)obj->file;
+	obj->phdr = (void *)(obj->file + obj->ehdr->e_phoff);
+
+	obj->lo = UINT64_MAX;
+	for (int i = 0; i < obj->ehdr->e_phnum; i++) {
+		const Elf64_Phdr *ph = &obj->phdr[i];
+
+		if (ph->p_type != PT_LOAD)
+			continue;
+		if (obj->lo > PAGE_DOWN(ph->p_vaddr))
+			obj->lo = PAGE_DOWN(ph->p_vaddr);
+		if (obj->hi < PAGE_UP(ph->p_vaddr + ph->p_memsz))
+			obj->hi = PAGE_UP(ph->p_vaddr + ph->p_memsz);
+	}
+}
+
+static void free_object(struct object *obj)
+{
+	free(obj->file);
+	free(obj->pages);
+	free(obj->expect);
+	free(obj->mask);
+	free(obj->entries);
+}
+
+/* The file's contents for one page; what is behind its end reads as zero. */
+static void expect_from_file(struct object *obj, uint64_t vaddr, uint64_t offset)
+{
+	uint8_t *to = obj->expect + (vaddr - obj->lo);
+	uint64_t n = 0;
+
+	if (offset < PAGE_UP(obj->file_size))
+		n = page;
+	memset(to, 0, page);
+	memcpy(to, obj->file + offset, n);
+	/* Beyond the end of the file there is nothing to be read (SIGBUS). */
+	memset(obj->mask + (vaddr - obj->lo), n ? 0xff : 0, page);
+}
+
+static struct page_info *page_of(struct object *obj, uint64_t vaddr)
+{
+	return &obj->pages[(vaddr - obj->lo) / page];
+}
+
+/* Address in the file -> pointer into the file's contents. */
+static void *at_vaddr(struct object *obj, uint64_t vaddr)
+{
+	for (int i = 0; i < obj->ehdr->e_phnum; i++) {
+		const Elf64_Phdr *ph = &obj->phdr[i];
+
+		if (ph->p_type == PT_LOAD && vaddr >= ph->p_vaddr &&
+		    vaddr < ph->p_vaddr + ph->p_filesz)
+			return obj->file + ph->p_offset + (vaddr - ph->p_vaddr);
+	}
+	errx(1, "%s: address %#lx is in no segment", obj->path, vaddr);
+}
+
+static void expect_relocations(struct object *obj)
+{
+	uint64_t base = (uint64_t)obj->mem - obj->lo;
+	uint64_t table[3] = { 0 }, size[3] = { 0 };
+	const Elf64_Phdr *ph = obj->phdr;
+
+	while (ph->p_type != PT_DYNAMIC)
+		if (++ph == obj->phdr + obj->ehdr->e_phnum)
+			errx(1, "%s: no dynamic section", obj->path);
+	/* ld.so relocates the addresses in there, for itself and debuggers. */
+	if (ph->p_flags & PF_W)
+		memset(obj->mask + (ph->p_vaddr - obj->lo), 0, ph->p_memsz);
+
+	const Elf64_Dyn *dyn = (void *)(obj->file + ph->p_offset);
+
+	for (; dyn->d_tag != DT_NULL; dyn++) {
+		switch (dyn->d_tag) {
+		case DT_RELA:		table[0] = dyn->d_un.d_val; break;
+		case DT_RELASZ:		size[0] = dyn->d_un.d_val; break;
+		case DT_JMPREL:		table[1] = dyn->d_un.d_val; break;
+		case DT_PLTRELSZ:	size[1] = dyn->d_un.d_val; break;
+		case 36 /* DT_RELR */:
+			errx(1, "%s: DT_RELR is not understood", obj->path);
+		case DT_PLTGOT:
+			/* GOT[1] and GOT[2], for lazy binding. */
+			memset(obj->mask + (dyn->d_un.d_val - obj->lo), 0, 24);
+			break;
+		}
+	}
+	for (int i = 0; i < 2; i++) {
+		const Elf64_Rela *rela = size[i] ? at_vaddr(obj, table[i]) : NULL;
+
+		for (uint64_t n = size[i] / sizeof(*rela); n; n--, rela++) {
+			uint64_t to = rela->r_offset - obj->lo;
+			uint64_t value = base + rela->r_addend;
+
+			if (ELF64_R_TYPE(rela->r_info) == R_X86_64_RELATIVE)
+				memcpy(obj->expect + to, &value, 8);
+			else
+				memset(obj->mask + to, 0, 8);
+		}
+	}
+}
+
+/* What each page must be, by the headers: the loader's rules in plain. */
+static void expect_from_headers(struct object *obj)
+{
+	const Elf64_Phdr *first = NULL, *relro = NULL;
+	uint64_t n = (obj->hi - obj->lo) / page;
+
+	obj->pages = must_alloc(n, sizeof(*obj->pages));
+	obj->expect = must_alloc(n, page);
+	obj->mask = must_alloc(n, page);
+
+	for (int i = 0; i < obj->ehdr->e_phnum; i++) {
+		const Elf64_Phdr *ph = &obj->phdr[i];
+
+		if (ph->p_type == PT_GNU_RELRO)
+			relro = ph;
+		if (ph->p_type != PT_LOAD)
+			continue;
+
+		int prot = (ph->p_flags & PF_R ? PROT_READ : 0) |
+			   (ph->p_flags & PF_W ? PROT_WRITE : 0) |
+			   (ph->p_flags & PF_X ? PROT_EXEC : 0);
+		uint64_t mapstart = PAGE_DOWN(ph->p_vaddr);
+		uint64_t dataend = ph->p_vaddr + ph->p_filesz;
+		uint64_t allocend = ph->p_vaddr + ph->p_memsz;
+		uint64_t a;
+
+		if (!first) {
+			/* Holes: the first mapping, made inaccessible. */
+			first = ph;
+			for (a = obj->lo; a < obj->hi; a += page) {
+				page_of(obj, a)->offset =
+					PAGE_DOWN(ph->p_offset) + (a - obj->lo);
+				expect_from_file(obj, a, page_of(obj, a)->offset);
+			}
+		}
+		for (a = mapstart; a < PAGE_UP(dataend); a += page) {
+			uint64_t offset = PAGE_DOWN(ph->p_offset) + (a - mapstart);
+
+			*page_of(obj, a) = (struct page_info){ prot, false, offset };
+			expect_from_file(obj, a, offset);
+		}
+		if (allocend > dataend) {
+			uint64_t zeroend = PAGE_UP(dataend);
+
+			if (zeroend > allocend)
+				zeroend = allocend;
+			memset(obj->expect + (dataend - obj->lo), 0, zeroend - dataend);
+		}
+		for (a = PAGE_UP(dataend); a < allocend; a += page) {
+			*page_of(obj, a) = (struct page_info){ prot, true, 0 };
+			memset(obj->expect + (a - obj->lo), 0, page);
+			memset(obj->mask + (a - obj->lo), 0xff, page);
+		}
+	}
+	expect_relocations(obj);
+	if (relro)
+		for (uint64_t a = PAGE_DOWN(relro->p_vaddr);
+		     a < PAGE_DOWN(relro->p_vaddr + relro->p_memsz); a += page)
+			page_of(obj, a)->prot = PROT_READ;
+}
+
+static void read_smaps(struct object *obj)
+{
+	char line[PATH_MAX + 256];
+	struct entry *e = NULL;
+	uint64_t start, end, offset, inode;
+	char perms[5];
+	FILE *f = fopen("/proc/self/smaps", "re");
+
+	if (!f)
+		err(1, "/proc/self/smaps");
+	free(obj->entries);
+	obj->entries = must_alloc((obj->hi - obj->lo) / page, sizeof(*e));
+	obj->nentries = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %4s %lx %*s %lu",
+			   &start, &end, perms, &offset, &inode) == 5) {
+			uint64_t lo = (uint64_t)obj->mem;
+			uint64_t hi = lo + (obj->hi - obj->lo);
+
+			e = NULL;
+			if (end <= lo || start >= hi)
+				continue;
+			e = &obj->entries[obj->nentries++];
+			e->anon = !inode;
+			/* The neighbours of bss may belong to the same VMA. */
+			if (start < lo) {
+				offset += lo - start;
+				start = lo;
+			}
+			if (end > hi)
+				end = hi;
+			e->start = start - lo;
+			e->end = end - lo;
+			e->offset = e->anon ? 0 : offset;
+			strcpy(e->perms, perms);
+		} else if (e && !strncmp(line, "VmFlags:", 8)) {
+			e->mp = strstr(line, " mp");
+			e->mc = strstr(line, " mc");
+		}
+	}
+	fclose(f);
+}
+
+static const char *perms_of(int prot)
+{
+	static char perms[5];
+
+	snprintf(perms, sizeof(perms), "%c%c%cp", prot & PROT_READ ? 'r' : '-',
+		 prot & PROT_WRITE ? 'w' : '-', prot & PROT_EXEC ? 'x' : '-');
+	return perms;
+}
+
+static void check_smaps(struct object *obj)
+{
+	const struct entry *e = obj->entries;
+
+	for (uint64_t a = obj->lo; a < obj->hi; a += page) {
+		const struct page_info *pi = page_of(obj, a);
+		uint64_t at = a - obj->lo;
+
+		while (e < obj->entries + obj->nentries && e->end <= at)
+			e++;
+		if (e == obj->entries + obj->nentries || e->start > at)
+			complain(obj, "%#lx: no entry in maps", a);
+		else if (strcmp(e->perms, perms_of(pi->prot)))
+			complain(obj, "%#lx: is %s, must be %s", a, e->perms,
+				 perms_of(pi->prot));
+		else if (e->anon != pi->anon)
+			complain(obj, "%#lx: is %s", a, e->anon ? "anonymous" : "file");
+		else if (!e->anon && e->offset + (at - e->start) != pi->offset)
+			complain(obj, "%#lx: is at offset %#lx, must be %#lx", a,
+				 e->offset + (at - e->start), pi->offset);
+	}
+}
+
+static sigjmp_buf fault_jump;
+static volatile int fault_signal, fault_code;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	fault_signal = sig;
+	fault_code = info->si_code;
+	siglongjmp(fault_jump, 1);
+}
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+/* Returns the signal, 0 for none, of one access to a byte. */
+static int try_access(volatile uint8_t *p, enum access access)
+{
+	fault_signal = 0;
+	if (sigsetjmp(fault_jump, 1))
+		return fault_signal;
+	switch (access) {
+	case ACCESS_READ:
+		(void)*p;
+		break;
+	case ACCESS_WRITE:
+		*p = *p;
+		break;
+	case ACCESS_EXEC:
+		((void (*)(void))p)();
+		break;
+	}
+	return 0;
+}
+
+static void check_contents(struct object *obj)
+{
+	uint8_t *buf = must_alloc(1, page);
+	int memfd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+
+	for (uint64_t a = obj->lo; a < obj->hi; a += page) {
+		const struct page_info *pi = page_of(obj, a);
+		uint8_t *mem = obj->mem + (a - obj->lo);
+		const uint8_t *expect = obj->expect + (a - obj->lo);
+		const uint8_t *mask = obj->mask + (a - obj->lo);
+		bool readable = pi->prot;	/* x86 knows no write-only */
+		bool behind_file = !pi->anon && pi->offset >= PAGE_UP(obj->file_size);
+
+		if (pi->prot == PROT_EXEC)
+			readable = !try_access(mem, ACCESS_READ);
+		for (int how = 0; how < 2; how++) {
+			if (behind_file || (how == 0 && !readable))
+				continue;
+			if (how == 0)
+				memcpy(buf, mem, page);
+			else if (memfd < 0 || pread(memfd, buf, page,
+				(off_t)mem) != (ssize_t)page) {
+				/* Only pages that are not readable may refuse. */
+				if (memfd >= 0 && (pi->prot & PROT_READ))
+					complain(obj, "%#lx: /proc/self/mem: %m", a);
+				continue;
+			}
+			for (uint64_t i = 0; i < page; i++) {
+				if ((buf[i] ^ expect[i]) & mask[i]) {
+					complain(obj, "%#lx: %s %#x, must be %#x", a + i,
+						 how ? "kernel reads" : "contains",
+						 buf[i], expect[i]);
+					break;
+				}
+			}
+		}
+	}
+	if (memfd >= 0)
+		close(memfd);
+	free(buf);
+}
+
+static void check_faults(struct object *obj)
+{
+	for (uint64_t a = obj->lo; a < obj->hi; a += page) {
+		const struct page_info *pi = page_of(obj, a);
+		uint8_t *mem = obj->mem + (a - obj->lo);
+
+		if (!(pi->prot & PROT_WRITE) &&
+		    (try_access(mem, ACCESS_WRITE) != SIGSEGV ||
+		     fault_code != SEGV_ACCERR))
+			complain(obj, "%#lx: write: signal %d, si_code %d", a,
+				 fault_signal, fault_code);
+		if (!pi->prot &&
+		    (try_access(mem, ACCESS_READ) != SIGSEGV ||
+		     fault_code != SEGV_ACCERR))
+			complain(obj, "%#lx: read: signal %d, si_code %d", a,
+				 fault_signal, fault_code);
+	}
+}
+
+static void check_call(struct object *obj, void *handle)
+{
+	int (*answer)(void) = handle ? (int (*)(void))dlsym(handle, "answer") : NULL;
+
+	if (answer && answer() != 42)
+		complain(obj, "answer() is wrong");
+}
+
+/* Private means private: nothing but these bytes changes. */
+static void write_everywhere(struct object *obj)
+{
+	for (uint64_t a = obj->lo; a < obj->hi; a += page) {
+		const struct page_info *pi = page_of(obj, a);
+		uint64_t at = a - obj->lo;
+
+		if (!(pi->prot & PROT_WRITE) ||
+		    (!pi->anon && pi->offset >= PAGE_UP(obj->file_size)))
+			continue;
+		for (uint64_t i = at; i < at + page; i++) {
+			if (!obj->mask[i])
+				continue;	/* ld.so still needs these */
+			obj->mem[i] = ~obj->mem[i];
+			obj->expect[i] = ~obj->expect[i];
+		}
+	}
+}
+
+static void report(struct object *obj)
+{
+	const struct entry *e = obj->entries, *end = e + obj->nentries;
+	int vmas = 0;
+
+	for (const struct entry *n; e < end; e = n) {
+		uint64_t stop = e->end;
+
+		for (n = e + 1; n < end && n->start == stop; n++) {
+			if (strcmp(n->perms, e->perms) || n->anon != e->anon ||
+			    (!n->anon && n->offset != e->offset + (n->start - e->start)))
+				break;
+			stop = n->end;
+		}
+		printf("run %lx %lx %s ", e->start, stop, e->perms);
+		if (e->anon)
+			printf("anon\n");
+		else
+			printf("%lx\n", e->offset);
+	}
+	for (e = obj->entries; e < end; e++) {
+		if (!e->mc)
+			vmas++;
+		printf("raw %lx %lx %s %lx\n", e->start, e->end, e->perms, e->offset);
+	}
+	printf("vmas %d\n", vmas);
+	for (e = obj->entries; e < end; e++)
+		if ((e->mc && !e->mp) || (e->mc && e == obj->entries))
+			complain(obj, "VmFlags are inconsistent");
+
+}
+
+/* The lowest address that PATH is mapped at. */
+static uint8_t *find_mapping(const char *path)
+{
+	char line[PATH_MAX + 256], name[PATH_MAX];
+	uint64_t start;
+	uint8_t *found = NULL;
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	if (!f)
+		err(1, "/proc/self/maps");
+	while (!found && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%*x %*s %*s %*s %*s %4095s", &start, name) == 2 &&
+		    !strcmp(name, path))
+			found = (uint8_t *)start;
+	fclose(f);
+	return found;
+}
+
+static void check_library(const char *path, int how)
+{
+	struct object obj;
+	void *handle = NULL;
+	uint64_t align = page;
+
+	read_object(&obj, path);
+	printf("library %s\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+	if (how == HOW_LOADED) {
+		char *real = realpath(path, NULL);
+
+		obj.mem = find_mapping(real);
+		free(real);
+		if (!obj.mem)
+			complain(&obj, "is not mapped");
+	} else {
+#ifdef STATIC
+		handle = dlopen(path, RTLD_NOW);
+#else
+		handle = how == HOW_DLMOPEN ?
+			dlmopen(LM_ID_NEWLM, path, RTLD_NOW) : dlopen(path, RTLD_NOW);
+#endif
+		if (handle)
+			obj.mem = (uint8_t *)(((struct link_map *)handle)->l_addr + obj.lo);
+		else
+			/* May be right: the comparison decides. */
+			printf("failed %s\n", dlerror());
+	}
+	if (!obj.mem)
+		goto out;
+
+	for (int i = 0; i < obj.ehdr->e_phnum; i++)
+		if (obj.phdr[i].p_type == PT_LOAD && obj.phdr[i].p_align > align)
+			align = obj.phdr[i].p_align;
+	if (((uint64_t)obj.mem - obj.lo) % align)
+		complain(&obj, "base %p is not aligned to %#lx", obj.mem, align);
+
+	after_writes = false;
+	expect_from_headers(&obj);
+	read_smaps(&obj);
+	check_smaps(&obj);
+	check_contents(&obj);
+	check_faults(&obj);
+	check_call(&obj, handle);
+	report(&obj);
+
+	write_everywhere(&obj);
+	after_writes = true;
+	read_smaps(&obj);
+	check_smaps(&obj);
+	check_contents(&obj);
+	check_faults(&obj);
+	/* Back again: ld.so's tables may be among what was written. */
+	write_everywhere(&obj);
+	check_call(&obj, handle);
+
+	if (handle) {
+		dlclose(handle);
+		read_smaps(&obj);
+		if (obj.nentries)
+			for (int i = 0; i < obj.nentries; i++)
+				if (!obj.entries[i].anon)
+					complain(&obj, "still mapped after dlclose");
+	}
+out:
+	free_object(&obj);
+	fflush(stdout);
+}
+
+/* The number of VMAs of this process; on a stock kernel a line is a VMA. */
+static long count_vmas(void)
+{
+	char line[PATH_MAX + 256];
+	long n = -1;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmaCount: %ld", &n);
+	if (f)
+		fclose(f);
+	if (n >= 0)
+		return n;
+	n = 0;
+	f = fopen("/proc/self/maps", "re");
+	while (f && fgets(line, sizeof(line), f))
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Objects in use in the slab caches that a VMA costs. */
+static long count_slab(void)
+{
+	static const char *const caches[] = {
+		"vm_area_struct", "vma_lock", "anon_vma", "anon_vma_chain",
+		"maple_node", "vma_run",
+	};
+	char line[1024], name[64];
+	long sum = 0, n;
+	FILE *f = fopen("/proc/slabinfo", "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %ld", name, &n) != 2)
+			continue;
+		for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
+			/* vma_run is the beginning of several names */
+			if (i == 5 ? !strncmp(name, caches[i], 7) : !strcmp(name, caches[i]))
+				sum += n;
+	}
+	fclose(f);
+	return sum;
+}
+
+static void check_loop(char **paths, long times)
+{
+	long vmas = 0, slab = 0, vmas_end, slab_end;
+
+	/* The first rounds fill malloc's and the kernel's caches. */
+	for (long i = -100; i < times; i++) {
+		if (!i) {
+			vmas = count_vmas();
+			slab = count_slab();
+		}
+		for (char **path = paths; *path; path++) {
+			void *handle = dlopen(*path, RTLD_NOW);
+
+			if (!handle)
+				errx(1, "%s", dlerror());
+			if (dlclose(handle))
+				errx(1, "%s", dlerror());
+		}
+	}
+	vmas_end = count_vmas();
+	slab_end = count_slab();
+	fprintf(stderr, "# %ld times: VMAs %ld -> %ld, slab objects %ld -> %ld\n",
+		times, vmas, vmas_end, slab, slab_end);
+	if (vmas_end != vmas)
+		failures++;
+	/* One leaked in every round would be TIMES; the rest is other work. */
+	if (slab_end - slab > times / 10)
+		failures++;
+}
+
+/* All at once: how many VMAs more does the kernel count? */
+static void check_together(char **paths)
+{
+	long before = count_vmas();
+	int n = 0;
+
+	for (; paths[n]; n++)
+		if (!dlopen(paths[n], RTLD_NOW))
+			errx(1, "%s", dlerror());
+	printf("objects %d\nvmas %ld\n", n, count_vmas() - before);
+}
+
+int main(int argc, char **argv)
+{
+	int how = HOW_DLOPEN, opt;
+	long loop = 0;
+	bool together = false, features = false;
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+
+	while ((opt = getopt(argc, argv, "fl:nmt")) != -1) {
+		switch (opt) {
+		case 'f':	features = true; break;	  /* tell the kernel's */
+		case 'l':	loop = atol(optarg); break; /* dlopen, dlclose */
+		case 'n':	how = HOW_LOADED; break;  /* by somebody else */
+		case 'm':	how = HOW_DLMOPEN; break;
+		case 't':	together = true; break;
+		default:
+			errx(2, "usage: checklib [-f] [-l TIMES | -n | -m | -t] LIBRARY...");
+		}
+	}
+	page = sysconf(_SC_PAGESIZE);
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+
+	if (features) {
+		printf("at_flags %#lx\nat_secure %lu\n", getauxval(AT_FLAGS),
+		       getauxval(AT_SECURE));
+		return 0;
+	}
+	if (loop)
+		check_loop(argv + optind, loop);
+	else if (together)
+		check_together(argv + optind);
+	else
+		for (char **path = argv + optind; *path; path++)
+			check_library(*path, how);
+	return failures != 0;
+}
