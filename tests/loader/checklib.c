@@ -72,6 +72,7 @@ struct object {
 static uint64_t page;
 static int failures;
 static bool after_writes;
+static bool layout_only;	/* the object is in use: do not touch it */
 
 #define complain(obj, fmt, ...) do {					\
 	if (failures++ < 20)						\
@@ -553,6 +554,10 @@ static void check_library(const char *path, int how)
 	expect_from_headers(&obj);
 	read_smaps(&obj);
 	check_smaps(&obj);
+	if (layout_only) {
+		report(&obj);
+		goto out;
+	}
 	check_contents(&obj);
 	check_faults(&obj);
 	check_call(&obj, handle);
@@ -677,15 +682,16 @@ int main(int argc, char **argv)
 	bool together = false, features = false;
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
-	while ((opt = getopt(argc, argv, "fl:nmt")) != -1) {
+	while ((opt = getopt(argc, argv, "fl:nmpt")) != -1) {
 		switch (opt) {
 		case 'f':	features = true; break;	  /* tell the kernel's */
 		case 'l':	loop = atol(optarg); break; /* dlopen, dlclose */
 		case 'n':	how = HOW_LOADED; break;  /* by somebody else */
 		case 'm':	how = HOW_DLMOPEN; break;
+		case 'p':	how = HOW_LOADED; layout_only = true; break;
 		case 't':	together = true; break;
 		default:
-			errx(2, "usage: checklib [-f] [-l TIMES | -n | -m | -t] LIBRARY...");
+			errx(2, "usage: checklib [-f] [-l TIMES | -n | -m | -p | -t] LIBRARY...");
 		}
 	}
 	page = sysconf(_SC_PAGESIZE);
