@@ -391,12 +391,8 @@ TEST_F(lib, rlimit_data_failure)
 	rl = old;
 	rl.rlim_cur = mp_status("VmData") * 1024;
 	setrlimit(RLIMIT_DATA, &rl);
-	if (!mp_stock)
-		EXPECT_EQ(-ENOMEM, mp_rfp(p->base[MULTI], 4 * PS, RW, 0,
-					  MAP_CHGPROT | MAP_ANONYMOUS));
 	EXPECT_EQ(-ENOMEM, mp_both(p, mprotect(b, 4 * PS, RW)));
 	EXPECT_EQ(-ENOMEM, mp_both(p, mprotect(b + LIB_RELRO * PS, 4 * PS, RW)));
-	/* Over data, which succeeds, hole and text: partial. */
 	setrlimit(RLIMIT_DATA, &old);
 	EXPECT_EQ(0, mp_same(0));
 	ASSERT_EQ(0, mp_same(MP_WRITES));

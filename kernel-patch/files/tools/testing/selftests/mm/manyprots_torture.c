@@ -84,11 +84,27 @@ static int same_in_child(void *p)
 }
 
 static const int prots[] = { NONE, R, RW, RX, RW | X, RW, R };
+
+/*
+ * The last ones, and mlock, leave a mark on the VMA.  An mmap over it, which is the
+ * equivalent of another offset, begins without; MAP_CHGPROT changes only what
+ * it is told to.  So these are for anonymous areas, where no call is an mmap.
+ */
 static const int advices[] = {
-	MADV_DONTNEED, MADV_DONTNEED, MADV_PAGEOUT, MADV_COLD, MADV_NOHUGEPAGE, MADV_SEQUENTIAL,
-	MADV_NORMAL, MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP, MADV_POPULATE_READ,
+	MADV_DONTNEED, MADV_DONTNEED, MADV_PAGEOUT, MADV_COLD, MADV_WILLNEED, MADV_POPULATE_READ,
 	MADV_POPULATE_WRITE, MADV_FREE,
+	MADV_NOHUGEPAGE, MADV_SEQUENTIAL, MADV_NORMAL, MADV_DONTDUMP, MADV_DODUMP,
 };
+#define UNMARKED 8
+
+/* A range without a file page may have become an ordinary anonymous VMA, without a file to map. */
+static bool has_file_page(struct mp_pair *p, size_t at, size_t n)
+{
+	for (; n; n--, at++)
+		if (p->kind[EQUIV][at] == MP_FILE)
+			return true;
+	return false;
+}
 
 static void one_operation(struct mp_pair *p)
 {
@@ -106,7 +122,7 @@ static void one_operation(struct mp_pair *p)
 		/* PROT_EXEC over private pages is EACCES, but not for the equivalent. */
 		prot &= ~X;
 		off = rnd(2) ? at : rnd(LIB_FILE_PAGES);
-		if (!in_one_vma(p, at, n))
+		if (!in_one_vma(p, at, n) || (p->fd >= 0 && !has_file_page(p, at, n)))
 			break;
 		note("chg(%zu, %zu, %d, file %zu)\n", at, n, prot, off);
 		if (p->fd >= 0)
@@ -116,15 +132,10 @@ static void one_operation(struct mp_pair *p)
 		break;
 	case 9 ... 10:
 		prot &= ~X;
-		if (!in_one_vma(p, at, n))
+		if (!in_one_vma(p, at, n) || (p->fd >= 0 && !has_file_page(p, at, n)))
 			break;
 		note("chg(%zu, %zu, %d, anon)\n", at, n, prot);
-		/* A part that became an ordinary anonymous VMA has no file to leave. */
-		for (i = at; i < at + n; i++)
-			if (p->kind[EQUIV][i] == MP_FILE)
-				break;
-		if (i < at + n || p->fd < 0)
-			mp_chg(p, at, n, prot, MP_ANON, 0);
+		mp_chg(p, at, n, prot, MP_ANON, 0);
 		break;
 	case 11 ... 15:
 		note("put(%zu, %zu)\n", at, n);
@@ -138,7 +149,7 @@ static void one_operation(struct mp_pair *p)
 		mp_both(p, munmap(b + at * PS, n * PS));
 		break;
 	case 17:
-		adv = advices[rnd(ARRAY_SIZE(advices))];
+		adv = advices[rnd(p->fd < 0 ? ARRAY_SIZE(advices) : UNMARKED)];
 		note("madvise(%zu, %zu, %d)\n", at, n, adv);
 		mp_both(p, madvise(b + at * PS, n * PS, adv));
 		break;
@@ -176,6 +187,8 @@ static void one_operation(struct mp_pair *p)
 		mp_both(p, pwrite(mp_mem_fd(), "force", 5, (off_t)(unsigned long)b + at * PS + 300));
 		break;
 	case 22:
+		if (p->fd >= 0)
+			break;
 		note("mlock/munlock(%zu, %zu)\n", at, n);
 		if (rnd(2))
 			mp_both(p, mlock(b + at * PS, n * PS));
