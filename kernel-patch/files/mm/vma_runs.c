@@ -347,40 +347,45 @@ static void vma_run_path_find(struct vma_run_path *path,
 	}
 }
 
-/* The level of the lowest node with entries after (or before) the path's. */
-static u32 vma_run_path_branch(const struct vma_run_path *path, u32 level,
-			       bool after)
+/* The lowest level from @level on that has entries after the path's. */
+static u32 vma_run_path_branch(const struct vma_run_path *path, u32 level)
 {
-	for (; level <= path->top; level++)
-		if (after ? path->slot[level] + 1 < path->node[level]->nr :
-			    path->slot[level] > 0)
-			break;
+	while (level <= path->top && path->slot[level] + 1 == path->node[level]->nr)
+		level++;
 	return level;
 }
 
-/* Is there a node after (or before) the path's on @level? */
-static bool vma_run_path_has(const struct vma_run_path *path, u32 level,
-			     bool after)
+/* Is the path's node the first one on its level? */
+static bool vma_run_path_first(const struct vma_run_path *path, u32 level)
 {
-	return vma_run_path_branch(path, level + 1, after) <= path->top;
+	while (++level <= path->top)
+		if (path->slot[level])
+			return false;
+	return true;
 }
 
-/* Go to it, which must be there: to its first (or last) entry. */
-static void vma_run_path_go(struct vma_run_path *path, u32 level, bool after)
+/* Is it the last one? */
+static bool vma_run_path_last(const struct vma_run_path *path, u32 level)
 {
-	u32 i = vma_run_path_branch(path, level + 1, after);
+	return vma_run_path_branch(path, level + 1) > path->top;
+}
 
-	path->slot[i] += after ? 1 : -1;
-	while (i-- > level) {
-		path->node[i] = path->node[i + 1]->child[path->slot[i + 1]].node;
-		path->slot[i] = after ? 0 : path->node[i]->nr - 1;
+/* Go to the node after it. */
+static void vma_run_path_next(struct vma_run_path *path, u32 level)
+{
+	u32 i = vma_run_path_branch(path, level + 1);
+
+	path->slot[i]++;
+	for (; i > level; i--) {
+		path->node[i - 1] = path->node[i]->child[path->slot[i]].node;
+		path->slot[i - 1] = 0;
 	}
 }
 
 /* Where the path's run ends; the map's base if it is the last one. */
 static u32 vma_run_path_end(const struct vma_run_path *path, u32 base)
 {
-	u32 i = vma_run_path_branch(path, 0, true);
+	u32 i = vma_run_path_branch(path, 0);
 
 	return i <= path->top ? vma_run_start(path->node[i], path->slot[i] + 1) : base;
 }
@@ -459,9 +464,8 @@ static void vma_run_child_total(struct vma_run_child *child, u32 end)
  * Changing
  */
 
-/* What becomes of one level: entries from at most five places, in order. */
+/* What becomes of one level: entries from at most four places, in order. */
 enum {
-	VMA_RUN_PREV,		/* a node before the changed ones */
 	VMA_RUN_BEFORE,		/* entries before the change */
 	VMA_RUN_CHANGE,
 	VMA_RUN_AFTER,		/* entries after the change */
@@ -599,37 +603,6 @@ static void vma_run_change_leaves(struct vma_run_change *change,
 	}
 }
 
-/*
- * If the nodes to be made of the change on @level would be less than half full,
- * take in a neighbour.  The last node of a level may stay so, next to one with
- * which it would not fit in a node: a map that grows at its end then has full
- * nodes.
- */
-static void vma_run_change_widen(struct vma_run_change *change, u32 level, u32 max)
-{
-	u32 nr = vma_run_pieces_nr(change->piece);
-	bool prev = vma_run_path_has(&change->left, level, false);
-	bool next = vma_run_path_has(&change->right, level, true);
-	const struct vma_run_node *node;
-
-	if (nr >= max / 2)
-		return;
-	if (prev) {
-		struct vma_run_path left = change->left;
-
-		vma_run_path_go(&left, level, false);
-		node = left.node[level];
-		if (!next && nr + node->nr > max)
-			return;
-		change->left = left;
-		vma_run_set_piece(&change->piece[VMA_RUN_PREV], node, 0, node->nr);
-	} else if (next) {
-		vma_run_path_go(&change->right, level, true);
-		node = change->right.node[level];
-		vma_run_set_piece(&change->piece[VMA_RUN_NEXT], node, 0, node->nr);
-	}
-}
-
 static void vma_run_change_put(struct vma_run_change *change)
 {
 	while (change->nr_made)
@@ -645,8 +618,8 @@ static bool vma_run_change_nodes(struct vma_run_change *change, u32 level, u32 m
 	struct vma_run_node *node[VMA_RUN_CHANGE_MAX];
 	u32 total = vma_run_pieces_nr(change->piece);
 	u32 i, nr = DIV_ROUND_UP(total, max);
-	bool at_end = !change->piece[VMA_RUN_AFTER].nr &&
-		!vma_run_path_has(&change->right, level, true);
+	bool at_end = vma_run_path_last(&change->right, level) &&
+		!change->piece[VMA_RUN_AFTER].nr;
 
 	for (i = 0; i < nr; i++) {
 		u32 n = at_end ? min(total, max) : total / (nr - i);
@@ -691,7 +664,9 @@ static bool vma_run_change_nodes(struct vma_run_change *change, u32 level, u32 m
  *
  * From the leaves up, each level has some nodes replaced by at most three new
  * ones, until a level has no other nodes and fits in the root: so a tree grows
- * and shrinks at the root.
+ * and shrinks at the root.  Where the new nodes would be less than half full,
+ * the one after them is replaced as well.  The last node of a level may stay
+ * so, and a map that grows at its end has full nodes.
  */
 static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 					u32 to, const struct vma_run_entry *run)
@@ -704,10 +679,18 @@ static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 	vma_run_change_leaves(&change, runs, from, to, run);
 	for (level = 0; ; level++) {
 		max = level ? VMA_RUN_INNER_MAX : VMA_RUN_LEAF_MAX;
-		vma_run_change_widen(&change, level, max);
 		nr = vma_run_pieces_nr(change.piece);
-		if (nr <= max && !vma_run_path_has(&change.left, level, false) &&
-		    !vma_run_path_has(&change.right, level, true))
+		if (nr < max / 2 && !vma_run_path_last(&change.right, level)) {
+			const struct vma_run_node *next;
+
+			vma_run_path_next(&change.right, level);
+			next = change.right.node[level];
+			vma_run_set_piece(&change.piece[VMA_RUN_NEXT], next, 0,
+					  next->nr);
+			nr += next->nr;
+		}
+		if (nr <= max && vma_run_path_first(&change.left, level) &&
+		    vma_run_path_last(&change.right, level))
 			break;
 		if (!vma_run_change_nodes(&change, level, max))
 			goto out;
