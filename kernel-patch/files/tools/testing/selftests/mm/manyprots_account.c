@@ -375,6 +375,9 @@ TEST_F(lib, rlimit_data)
 			small(p), mp_chg_side(p, side, LIB_DATA, 3, R, MP_ANON, 0));
 		limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS, small(p),
 			mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0) == MAP_FAILED ? -1 : 0);
+		limited(p, RLIMIT_DATA, mp_status("VmData") * 1024 + pages * PS, small(p),
+			mremap(b + LIB_BSS * PS, 4 * PS, 4 * PS, MREMAP_MAYMOVE | MREMAP_FIXED |
+			       MREMAP_DONTUNMAP, b + 0x2000000) == MAP_FAILED ? -1 : 0);
 	}
 	ASSERT_GT(enomem, 0);
 	ASSERT_EQ(0, mp_bad);
@@ -431,6 +434,39 @@ TEST(arena_commit)
 		ASSERT_EQ(vmas, mp_vmas());
 	ASSERT_EQ(0, munmap(m, len));
 	ASSERT_EQ(was, mp_status("VmData"));
+}
+
+/* "Run-map bytes are charged to the memory cgroup": else a container could take all memory. */
+TEST(memcg_charge)
+{
+	static const char cg[] = "/sys/fs/cgroup/manyprots";
+	char name[128], pid[16];
+	size_t n = 40000, i;
+	long was, now;
+	char *m;
+
+	if (mp_stock || !mp_system())
+		SKIP(return, "needs a cgroup");
+	mp_sysctl_set("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(cg, 0755);
+	snprintf(name, sizeof(name), "%s/cgroup.procs", cg);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (mp_sysctl_set(name, pid))
+		SKIP(return, "no memory cgroup");
+	snprintf(name, sizeof(name), "%s/memory.current", cg);
+	if (mp_sysctl(name) < 0)
+		SKIP(return, "no memory cgroup");
+	m = mmap(NULL, 2 * n * PS, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	was = mp_sysctl(name);
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, mprotect(m + 2 * i * PS, PS, R));
+	now = mp_sysctl(name);
+	/* 2 * 40,000 runs, a few bytes each at the least; the charge is in batches. */
+	EXPECT_GT(now - was, (long)n * 8);
+	TH_LOG("%zu runs: %ld bytes", 2 * n, now - was);
+	munmap(m, 2 * n * PS);
+	mp_sysctl_set("/sys/fs/cgroup/cgroup.procs", pid);
 }
 
 TEST_HARNESS_MAIN

@@ -4,6 +4,8 @@
  * a run map cannot express splits; bytes and protections stay right.
  */
 #include "manyprots_util.h"
+#include <sched.h>
+#include <sys/mount.h>
 
 MP_LIBRARY_FIXTURE(lib)
 
@@ -307,6 +309,31 @@ TEST_F(lib, mremap_duplicate)
 	mp_both(&self->p, (long)mremap(b + LIB_DATA * PS, 0, PS, MREMAP_MAYMOVE));
 	mp_both(&self->p, (long)mremap(b + 1, PS, PS, MREMAP_MAYMOVE));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* What is left is anonymous only: the file is no longer held, its file system can be unmounted. */
+TEST(file_is_let_go)
+{
+	char dir[] = "/tmp/manyprots-mount.XXXXXX", name[64];
+	static struct mp_pair p;
+
+	if (!mp_system() || unshare(CLONE_NEWNS) || !mkdtemp(dir) ||
+	    mount("none", dir, "tmpfs", 0, "size=1m"))
+		SKIP(return, "cannot mount");
+	snprintf(name, sizeof(name), "%s/file", dir);
+	p.fd = open(name, O_RDWR | O_CREAT, 0600);
+	EXPECT_GE(p.fd, 0);
+	EXPECT_EQ(0, mp_write_pages(p.fd, 0, LIB_FILE_PAGES));
+	EXPECT_EQ(0, mp_map_runs(&p, mp_library));
+	close(p.fd);
+	EXPECT_EQ(-EBUSY, umount(dir) ? -errno : 0);
+	mp_both(&p, mp_put(b + LIB_BSS * PS, 'x'));
+	EXPECT_EQ(0, mp_both(&p, munmap(b, LIB_BSS * PS)));
+	EXPECT_EQ('x', p.base[MULTI][LIB_BSS * PS]);
+	EXPECT_EQ(0, umount(dir) ? -errno : 0);
+	mp_clear();
+	umount(dir);
+	rmdir(dir);
 }
 
 TEST_HARNESS_MAIN

@@ -6,8 +6,10 @@
  * unmodified programs.
  */
 #include "manyprots_util.h"
+#include <linux/userfaultfd.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 
 /* In the window, so that nothing merges with it and the comparison sees it. */
 static char *map_at(int side, size_t pages, int prot, int flags)
@@ -159,6 +161,39 @@ TEST_F(areas, alternate_pages)
 	for (i = 0; i < 64; i++)
 		ASSERT_EQ(i & 1 ? 0 : MP_ACCERR, mp_put(self->p.base[0] + i * PS, 1));
 	EXPECT_EQ(mp_stock || !variant->in_place ? 64 : 1, mp_window_vmas(0));
+}
+
+/* "An unpatched program sees no other difference": its userfaultfd goes on working. */
+TEST_F(areas, userfaultfd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_copy copy = { 0 };
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1 /* UFFD_USER_MODE_ONLY */);
+	static char page[65536];
+	char *m = self->p.base[0];
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, mprotect(m, 64 * PS, NONE));
+	ASSERT_EQ(0, mprotect(m + PS, 40 * PS, RW));
+	ASSERT_EQ(0, mp_put(m + PS, 'a'));
+	reg.range.start = (unsigned long)m;
+	reg.range.len = 64 * PS;
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_REGISTER, &reg)) TH_LOG("errno %d", errno);
+	memset(page, 'c', PS);
+	copy.dst = (unsigned long)m + 5 * PS;
+	copy.src = (unsigned long)page;
+	copy.len = PS;
+	EXPECT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy)) TH_LOG("errno %d", errno);
+	EXPECT_EQ('c', m[5 * PS]);
+	EXPECT_EQ('a', m[PS]);
+	EXPECT_EQ(0, mprotect(m + 5 * PS, PS, R));
+	EXPECT_EQ(MP_ACCERR, mp_put(m + 5 * PS, 1));
+	EXPECT_EQ(0, ioctl(fd, UFFDIO_UNREGISTER, &reg.range));
+	EXPECT_EQ(0, mp_put(m + 6 * PS, 'b'));
+	EXPECT_EQ('c', m[5 * PS]);
+	close(fd);
 }
 
 struct thread {
