@@ -91,7 +91,8 @@ TEST_F(lib, commit_of_mprotect)
 	same_commit(&self->p, build(&self->p), mprotect(b + 15 * SCALE * PS, 100 * PS, R));
 	same_commit(&self->p, build(&self->p), mprotect(b + 16 * SCALE * PS, 100 * PS, NONE));
 	/* Touched it is not. */
-	same_commit(&self->p, ({ build(&self->p); mp_put(self->p.base[side] + 16 * SCALE * PS, 1); }),
+	same_commit(&self->p, ({ build(&self->p);
+				 mp_put(self->p.base[side] + 16 * SCALE * PS, 1); }),
 		    mprotect(b + 15 * SCALE * PS, 4 * SCALE * PS, R));
 	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
 }
@@ -271,7 +272,8 @@ static long lib_pages(void)
 		for (__s = 0; __s < 2; __s++) {					\
 			char *base = b[__s];					\
 			int side = __s;						\
-			(void)base, (void)side;					\
+			(void)base;						\
+			(void)side;						\
 			for (__k = 0; __k < 4; __k++)				\
 				__was[__s][__k] = mp_status(key[__k]);		\
 			__was[__s][4] = lib_pages();				\
@@ -311,7 +313,7 @@ TEST_F(lib, counters)
 	ASSERT_EQ(0, mp_same(0));
 }
 
-/* What the child has after fork, and that nothing of it is left in the counters of a fresh image. */
+/* What the child has after fork counts in its numbers as in the parent's. */
 static int counters_in_child(void *arg)
 {
 	struct mp_pair *p = arg;

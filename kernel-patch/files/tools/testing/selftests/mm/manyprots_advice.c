@@ -316,8 +316,8 @@ TEST_F(lib, anon_name)
 	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + LIB_BSS * PS,
 					     2 * PS, "library bss")));
 	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
-	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + (LIB_BSS + 1) * PS,
-					     2 * PS, "other")));
+	ASSERT_EQ(0, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+					     b + (LIB_BSS + 1) * PS, 2 * PS, "other")));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 	mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + LIB_DATA * PS, PS, "data"));
 	mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, b + (LIB_DATA + 2) * PS, 2 * PS,
@@ -361,7 +361,7 @@ TEST_F(lib, mseal)
 	mp_both(&self->p, madvise(b, PS, MADV_DONTNEED));
 	mp_both(&self->p, madvise(b + LIB_BSS * PS, PS, MADV_DONTNEED));
 	mp_both(&self->p, madvise(b + LIB_DATA * PS, 7 * PS, MADV_DONTNEED));
-	/* Discarding is refused where there is no write permission: the page after relro was written. */
+	/* Discarding is refused where there is no write permission. */
 	mp_both(&self->p, madvise(b + LIB_RELRO * PS, 2 * PS, MADV_DONTNEED));
 	if (!mp_stock) {
 		EXPECT_EQ(-EPERM, mp_rfp(self->p.base[MULTI], PS, RW, 0, MAP_CHGPROT));

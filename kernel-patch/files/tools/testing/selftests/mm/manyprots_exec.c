@@ -86,7 +86,7 @@ static int mdwe_child(void *arg)
 	mp_both(p, mprotect(b + LIB_RX * PS, PS, R));
 	bad += mp_both(p, mprotect(b + LIB_RX * PS, PS, RX)) != -EACCES;
 	if (!mp_stock) {
-		/* mmap's rule: what is not writable may be mapped executable, W and X together not. */
+		/* mmap's rule: what is not writable may be executable, W and X together not. */
 		bad += mp_chg(p, LIB_RO, 1, RX, MP_FILE, 20) != 0;
 		bad += mp_chg(p, LIB_RO, 1, RW | X, MP_FILE, 30) != -EACCES;
 		bad += mp_chg(p, LIB_HOLE, 1, RW | X, MP_ANON, 0) != -EACCES;

@@ -121,8 +121,8 @@ TEST_F(lib, text_not_copied)
 	pid = fork();
 	if (!pid) {
 		fd = open("/proc/self/pagemap", O_RDONLY);
-		if (fd < 0 || pread(fd, v, sizeof(v), (unsigned long)self->p.base[MULTI] / PS * 8) !=
-		    sizeof(v))
+		if (fd < 0 || pread(fd, v, sizeof(v),
+				    (unsigned long)self->p.base[MULTI] / PS * 8) != sizeof(v))
 			_exit(98);
 		for (i = 0; i < LIB_RELRO; i++)
 			if (v[i] >> 63)

@@ -94,7 +94,7 @@ TEST_F(lib, copy_to_user_over_bound)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-/* /proc/self/mem forces: into text too, which gets a private copy there and keeps its protection. */
+/* /proc/self/mem forces: into text too, which gets a private copy and keeps its protection. */
 TEST_F(lib, forced_write_into_text)
 {
 	char *m = self->p.base[MULTI];
@@ -107,7 +107,8 @@ TEST_F(lib, forced_write_into_text)
 	ASSERT_EQ(MP_ACCERR, mp_put(m + (LIB_RX + 1) * PS + 10, 'x'));
 	/* Never faulted before, read-only data, and PROT_NONE. */
 	mp_both(&self->p, pwrite(mp_mem_fd(), "none", 4, (off_t)(unsigned long)b + LIB_HOLE * PS));
-	mp_both(&self->p, pwrite(mp_mem_fd(), "many", 4, (off_t)(unsigned long)b + LIB_RX * PS - 2));
+	mp_both(&self->p, pwrite(mp_mem_fd(), "many", 4,
+				 (off_t)(unsigned long)b + LIB_RX * PS - 2));
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
 	ASSERT_TRUE(mp_one_vma());
 }
@@ -126,7 +127,8 @@ TEST_F(lib, forced_write_then_fork)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 	/* It is a range with ANON now: no new PROT_EXEC, but what is executable may stay so. */
 	if (!mp_stock) {
-		ASSERT_EQ(0, mp_rfp(self->p.base[MULTI] + LIB_RX * PS, PS, RX, LIB_RX, MAP_CHGPROT));
+		ASSERT_EQ(0, mp_rfp(self->p.base[MULTI] + LIB_RX * PS, PS, RX, LIB_RX,
+				    MAP_CHGPROT));
 		ASSERT_EQ(0, mp_rfp(self->p.base[MULTI] + (LIB_RX + 1) * PS, PS, R, LIB_RX + 1,
 				    MAP_CHGPROT));
 		ASSERT_EQ(-EACCES, mp_rfp(self->p.base[MULTI] + (LIB_RX + 1) * PS, PS, RX,
@@ -225,7 +227,8 @@ TEST_F(lib, futex)
 					  NULL, 0));
 		mp_both(&self->p, syscall(SYS_futex, b + at * PS, FUTEX_WAKE, 1, NULL, NULL, 0));
 		mp_both(&self->p, syscall(SYS_futex, b + at * PS, FUTEX_WAKE_OP, 1, 1,
-					  b + at * PS, FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0)));
+					  b + at * PS,
+					  FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0)));
 	}
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }

@@ -64,7 +64,7 @@ TEST(probe)
 	ASSERT_EQ(mp_stock ? -EINVAL : 0, mp_rfp(NULL, 0, 0, 0, MAP_CHGPROT));
 }
 
-/* The probe must not become a way to ask for other things: without the flag it is stock's EINVAL. */
+/* Without the flag the probe's arguments are stock's EINVAL. */
 TEST(probe_without_flag)
 {
 	ASSERT_EQ(-EINVAL, mp_rfp(NULL, 0, 0, 0, 0));
@@ -119,7 +119,7 @@ TEST(sysctl_off_on)
 	EXPECT_EQ(1, at_flags_after_exec());
 }
 
-/* A shared mapping with prot 0 is the one MAP_CHGPROT call that stock lets pass (it ignores flags). */
+/* A shared mapping with prot 0: the one MAP_CHGPROT call that stock lets pass (it ignores flags). */
 TEST(sysctl_off_shared)
 {
 	char *m;

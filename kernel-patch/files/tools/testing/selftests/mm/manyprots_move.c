@@ -153,8 +153,8 @@ static long move_runs(struct mp_pair *p, int side, size_t at, size_t n, int flag
 	char *from = p->base[side] + at * PS, *to = p->base[side] + FAR + at * PS;
 
 	if (side == MULTI && !mp_stock)
-		return mremap(from, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == to ?
-			0 : -errno;
+		return mremap(from, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
+			      to) == to ? 0 : -errno;
 	entries = mp_entries(side, "/proc/self/maps");
 	for (i = 0; i < entries; i++) {
 		unsigned long a, z;

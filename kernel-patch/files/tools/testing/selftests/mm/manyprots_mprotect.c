@@ -231,7 +231,7 @@ TEST_F(lib, pkeys)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-/* On ordinary anonymous memory (neither stack nor arena) mode 1 leaves mprotect as stock: a split. */
+/* On other anonymous memory than stacks and arenas mode 1 leaves mprotect as stock: a split. */
 TEST(ordinary_anonymous_splits)
 {
 	long vmas;

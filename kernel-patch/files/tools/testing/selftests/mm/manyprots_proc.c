@@ -208,7 +208,8 @@ TEST_F(lib, map_files_lookup)
 				char path[128];
 
 				snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
-					 (unsigned long)b + a * PS, (unsigned long)b + (a + n) * PS);
+					 (unsigned long)b + a * PS,
+					 (unsigned long)b + (a + n) * PS);
 				stat(path, &st); }));
 	ASSERT_EQ(0, mp_same(0));
 }
@@ -353,10 +354,11 @@ TEST_F(lib, procmap_query)
 		SKIP(return, "no PROCMAP_QUERY");
 	for (f = 0; f < 0x40; f++)
 		for (i = 0; i < LIB_PAGES; i++) {
-			long r = mp_both(&self->p, query(&q[side], fd, (unsigned long)b + i * PS + 9,
-							 f, side, name[side]));
+			long r = mp_both(&self->p, query(&q[side], fd,
+							 (unsigned long)b + i * PS + 9, f, side,
+							 name[side]));
 
-			/* What lies beyond the window is the same for both, but not the distance. */
+			/* What lies beyond the window is the same, but not the distance. */
 			if (r || q[1].start >= MP_WINDOW_SIZE)
 				continue;
 			if (memcmp(&q[0], &q[1], sizeof(q[0])) || strcmp(name[0], name[1]))
@@ -456,7 +458,7 @@ static int core_read(struct mp_pair *p, const char *file)
 					continue;
 				c->dumped = true;
 				if (ph[i].p_offset + a + PS > (uint64_t)st.st_size)
-					return -2;	/* truncated: dump_vma_snapshot overflowed? */
+					return -2;	/* truncated */
 				c->sum = sum(m + ph[i].p_offset + a);
 			}
 	}

@@ -53,7 +53,7 @@ TEST_F(file, truncate)
 {
 	mp_dirty_library(&self->p);
 	ASSERT_EQ(0, mp_same(0));
-	/* Page 9 goes (data, dirty), 10 (data, clean), 11 (data, dirty); 8 stays at both addresses. */
+	/* Pages 9 (dirty), 10 (clean) and 11 (dirty) of the data go; 8 stays at both addresses. */
 	ASSERT_EQ(0, ftruncate(self->p.fd, 9 * PS));
 	ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + (LIB_DATA + 1) * PS));
 	ASSERT_EQ(0, mp_read(self->p.base[MULTI] + LIB_RELRO * PS));
@@ -226,7 +226,8 @@ TEST_F(file, move_pages)
 	mp_both(&self->p, ({
 		for (i = 0; i < LIB_PAGES; i++)
 			pages[i] = b + i * PS;
-		syscall(__NR_move_pages, 0, LIB_PAGES, pages, nodes, status[side], MPOL_MF_MOVE); }));
+		syscall(__NR_move_pages, 0, LIB_PAGES, pages, nodes, status[side],
+			MPOL_MF_MOVE); }));
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
 }
 
@@ -303,7 +304,7 @@ TEST_F(file, swap_and_fork)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-/* swapoff brings every page back by rmap's cousin, unuse_vma: it must know each run's protection. */
+/* swapoff brings every page back by walking the VMAs: it must know each run's protection. */
 TEST_F(file, swapoff)
 {
 	const char *dev = getenv("MANYPROTS_SWAP");

@@ -301,7 +301,10 @@ static void *overflow_fn(void *arg)
 	volatile char *here = (volatile char *)&arg;
 
 	/* Walks down the stack until the guard stops it. */
-	return (void *)(long)mp_guarded(for (;;) { *here = 1; here -= PS; });
+	return (void *)(long)mp_guarded(while (1) {
+		*here = 1;
+		here -= PS;
+	});
 }
 
 /* A thread that overflows its stack hits the guard. */
@@ -318,7 +321,7 @@ TEST(stack_overflow)
 	ASSERT_EQ(MP_ACCERR, (long)code);
 }
 
-/* "an ordinary VMA beside": the arena rule must not catch mappings that are file-backed or shared. */
+/* The arena rule must not catch mappings that are file-backed or shared. */
 TEST(only_private_anonymous)
 {
 	int fd = mp_file(MP_TMP, 16);
