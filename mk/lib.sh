@@ -35,6 +35,7 @@ object_dir() {
 	[ -e "$1" ] || need_space "$2"
 	mkdir -p "$1"
 	: > "$1.unfinished"
+	: > "$1.started"
 }
 
 # in_object_dir DIR COMMAND...: build in DIR. A make that ends by itself (an
@@ -49,4 +50,10 @@ in_object_dir() {
 	need_space 20
 	[ $rc -eq 137 ] || rm -f "$dir_.unfinished"
 	[ $rc -eq 0 ] || exit $rc
+}
+
+# as_of_start DIR RESULT: what was built in DIR is no newer than the start of
+# the build, so that make sees an input that was edited meanwhile.
+as_of_start() {
+	touch -r "$1.started" "$2"
 }
