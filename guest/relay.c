@@ -517,7 +517,7 @@ static bool is_report(const char *line)
 		"page dumped because: ", "stack segment: ", "divide error: ",
 		"int3: ", "invalid opcode: ", "double fault: ",
 		"PANIC: double fault", "Kernel mode fault at",
-		"NMI watchdog: ", "Internal error: ", "DEBUG_LOCKS_WARN_ON",
+		"Internal error: ", "DEBUG_LOCKS_WARN_ON",
 	};
 	static const char * const inside[] = {
 		" kernel BUG at ", "suspicious RCU usage", ": nobody cared",
