@@ -412,13 +412,15 @@ static void vma_run_get(const struct vma_run_entry *entry, unsigned long origin,
 static void vma_run_child_add(struct vma_run_child *child,
 			      const struct vma_run_entry *run, u32 pages)
 {
-	if (run->attr & VMA_RUN_ACCOUNT)
+	u32 attr = READ_ONCE(run->attr);
+
+	if (attr & VMA_RUN_ACCOUNT)
 		child->account += pages;
-	if (run->attr & VM_WRITE)
+	if (attr & VM_WRITE)
 		child->data += pages;
-	else if (run->attr & VM_EXEC)
+	else if (attr & VM_EXEC)
 		child->exec += pages;
-	if (!(run->attr & VMA_RUN_ZEROFILL)) {
+	if (!(attr & VMA_RUN_ZEROFILL)) {
 		child->first_pgoff = min(child->first_pgoff, run->pgoff);
 		child->last_pgoff = max(child->last_pgoff,
 					run->pgoff + max(pages, 1u) - 1);
@@ -886,7 +888,8 @@ static bool vma_run_path_find_file(struct vma_run_path *path, pgoff_t first,
 		} else if (!level) {
 			const struct vma_run_entry *run = &node->run[slot];
 
-			if (!(run->attr & VMA_RUN_ZEROFILL) && run->pgoff <= last)
+			if (!(READ_ONCE(run->attr) & VMA_RUN_ZEROFILL) &&
+			    run->pgoff <= last)
 				return true;
 			path->slot[0]++;
 		} else {
@@ -1029,6 +1032,8 @@ void vma_runs_sum(const struct vma_runs *runs, unsigned long first,
  * @runs: the map, under rcu_read_lock() or with a reference
  * @first: linear page index of the first page
  * @last: of the last one
+ *
+ * Return: the number, runs counted that are in the range in part.
  */
 unsigned long vma_runs_count(const struct vma_runs *runs, unsigned long first,
 			     unsigned long last)
