@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Multi-protection VMAs: the accessors by address that the rest of the kernel
+ * asks.  Semantics and locking: mm/manyprots.c.
+ *
+ * Included by linux/mm.h.
+ */
+#ifndef _LINUX_MANYPROTS_H
+#define _LINUX_MANYPROTS_H
+
+struct mm_struct;
+struct vm_area_struct;
+struct vma_iterator;
+struct vma_runs;
+
+#ifdef CONFIG_MANYPROTS
+
+#include <linux/vma_runs.h>
+
+/* The flags that a run keeps, and its VMA's vm_flags therefore does not. */
+#define VM_RUN_FLAGS	(VM_ACCESS_FLAGS | VM_ACCOUNT | VM_FLAGS_CLEAR)
+
+/*
+ * A view VMA's vm_runs points to the VMA that it is a view of, with this bit
+ * set.
+ */
+#define VMA_VIEW_TAG	1UL
+
+/**
+ * vma_is_manyprots - does this VMA have a run map?
+ * @vma: a VMA of the tree, or a view VMA, for which it is false
+ */
+static inline bool vma_is_manyprots(struct vm_area_struct *vma)
+{
+	unsigned long runs = (unsigned long)READ_ONCE(vma->vm_runs);
+
+	return unlikely(runs && !(runs & VMA_VIEW_TAG));
+}
+
+/**
+ * vma_is_view - is this an on-stack copy that describes one run?
+ * @vma: a VMA or a view VMA
+ */
+static inline bool vma_is_view(struct vm_area_struct *vma)
+{
+	return unlikely((unsigned long)vma->vm_runs & VMA_VIEW_TAG);
+}
+
+/**
+ * vma_real - the VMA behind a view VMA
+ * @vma: a VMA, which is returned as it is, or a view VMA
+ *
+ * For what changes the VMA itself or must compare pointers to it.
+ */
+static inline struct vm_area_struct *vma_real(struct vm_area_struct *vma)
+{
+	if (vma_is_view(vma))
+		return (void *)((unsigned long)vma->vm_runs & ~VMA_VIEW_TAG);
+	return vma;
+}
+
+struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
+				     unsigned long addr,
+				     struct vm_area_struct *view, bool file);
+struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
+				       unsigned long addr, pgoff_t first,
+				       pgoff_t last, struct vm_area_struct *view);
+pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr);
+vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr);
+pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr);
+unsigned long __vma_file_first(struct vm_area_struct *vma);
+unsigned long __vma_file_last(struct vm_area_struct *vma);
+
+/**
+ * vma_view_at - the VMA as the page at an address has it
+ * @vma: a VMA; a view VMA is returned as it is
+ * @addr: an address in it
+ * @view: memory for a view VMA; need not be initialised
+ *
+ * The view VMA is what the equivalent layout would have at @addr: the run's
+ * bounds, access flags, page protection and kind, and no anon_vma where no
+ * private page was put.  Its vm_pgoff is the linear index of its first page,
+ * so that anonymous reverse mapping works on it; the offset in the file is
+ * vma_file_pgoff().  It is a copy: use it only while @vma is locked and
+ * unchanged, and never link, split or free it.
+ *
+ * Context: mmap_lock or the VMA lock held, or a lock that keeps @vma alive
+ * when the caller can live with values that change under it.
+ * Return: @view filled in, or @vma if it is not a multi-protection VMA.
+ */
+static inline struct vm_area_struct *vma_view_at(struct vm_area_struct *vma,
+						 unsigned long addr,
+						 struct vm_area_struct *view)
+{
+	if (vma_is_manyprots(vma))
+		return __vma_view_at(vma, addr, view, false);
+	return vma;
+}
+
+/**
+ * vma_report_at - like vma_view_at(), for those who report or decide
+ * @vma: a VMA or a view VMA
+ * @addr: an address in it
+ * @view: memory for a view VMA; may be @vma
+ *
+ * The view VMA's vm_pgoff is the file page offset of its first page, as
+ * /proc/PID/maps, core files, perf and security modules want to see it.
+ *
+ * Context and return value: as vma_view_at().
+ */
+static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
+						   unsigned long addr,
+						   struct vm_area_struct *view)
+{
+	if (vma_has_runs(vma))
+		return __vma_view_at(vma_real(vma), addr, view, true);
+	return vma;
+}
+
+/**
+ * for_each_file_view - visit what a VMA maps of a range of file pages
+ * @v: a view VMA of each run that maps a part of the range, cut to the run's
+ *	bounds and with the file page offset in vm_pgoff; or the VMA itself
+ * @vma: a VMA found in i_mmap
+ * @first: first file page offset
+ * @last: last file page offset
+ * @view: memory for a view VMA
+ *
+ * One page may be visited at several addresses.
+ *
+ * Context: i_mmap_rwsem held, for reading or writing; may sleep in the body.
+ */
+#define for_each_file_view(v, vma, first, last, view)			\
+	for ((v) = vma_is_manyprots(vma) ?				\
+		__vma_file_view(vma, (vma)->vm_start, first, last, view) : (vma); \
+	     (v);							\
+	     (v) = (v) != (vma) ?					\
+		__vma_file_view(vma, (v)->vm_end, first, last, view) : NULL)
+
+/**
+ * vma_page_prot_at - the page protection at an address
+ * @vma: a VMA or a view VMA, of which the VMA is asked
+ * @addr: an address in it
+ *
+ * Context: those who hold neither mmap_lock nor the VMA lock call it under
+ * the page table lock: a change of protection is published before the page
+ * tables are changed, so that what they install is current or will be
+ * changed.
+ */
+static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
+					unsigned long addr)
+{
+	pgprot_t prot;
+
+	do {
+		if (vma_has_runs(vma))
+			return __vma_page_prot_at(vma, addr);
+		/* Pairs with smp_wmb() where vm_runs is set and cleared. */
+		smp_rmb();
+		prot = READ_ONCE(vma->vm_page_prot);
+		smp_rmb();
+	} while (vma_has_runs(vma));
+	return prot;
+}
+
+/**
+ * vma_flags_at - vm_flags with the access flags at an address
+ * @vma: a VMA or a view VMA
+ * @addr: an address in it
+ *
+ * Context: as vma_view_at().
+ */
+static inline vm_flags_t vma_flags_at(struct vm_area_struct *vma,
+				      unsigned long addr)
+{
+	if (vma_is_manyprots(vma))
+		return __vma_flags_at(vma, addr);
+	return vma->vm_flags;
+}
+
+/**
+ * vma_file_pgoff - the file page offset of an address
+ * @vma: a VMA or a view VMA made by vma_view_at()
+ * @addr: an address in it
+ *
+ * Context: as vma_view_at().
+ * Return: the offset in pages; for anonymous memory the linear page index.
+ */
+static inline pgoff_t vma_file_pgoff(struct vm_area_struct *vma,
+				     unsigned long addr)
+{
+	if (vma_has_runs(vma))
+		return __vma_file_pgoff(vma, addr);
+	return ((addr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+}
+
+/**
+ * vma_file_base - the file page offset of a VMA's first page
+ * @vma: a VMA or a view VMA made by vma_view_at()
+ */
+static inline pgoff_t vma_file_base(struct vm_area_struct *vma)
+{
+	if (vma_has_runs(vma))
+		return __vma_file_pgoff(vma, vma->vm_start);
+	return vma->vm_pgoff;
+}
+
+/**
+ * vma_file_first - the smallest file page offset that a VMA may map
+ * @vma: a VMA that is or will be in i_mmap
+ *
+ * With vma_file_last() the key in the i_mmap tree; constant while the VMA is
+ * in it.
+ */
+static inline unsigned long vma_file_first(struct vm_area_struct *vma)
+{
+	if (vma_has_runs(vma))
+		return __vma_file_first(vma);
+	return vma->vm_pgoff;
+}
+
+/**
+ * vma_file_last - the greatest file page offset that a VMA may map
+ * @vma: a VMA that is or will be in i_mmap
+ */
+static inline unsigned long vma_file_last(struct vm_area_struct *vma)
+{
+	if (vma_has_runs(vma))
+		return __vma_file_last(vma);
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+/**
+ * vma_has_anon - would the equivalent VMA have an anon_vma?
+ * @vma: a VMA
+ * @addr: an address in it
+ *
+ * Context: as vma_view_at().
+ */
+bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr);
+
+void __manyprots_sum(struct vm_area_struct *vma, unsigned long start,
+		     unsigned long end, struct vma_runs_sum *sum);
+
+/**
+ * manyprots_accounted - pages of runs that count against the commit limit
+ * @vma: a VMA
+ * @start: address of the first page
+ * @end: address after the last one
+ *
+ * Context: mmap_lock held.
+ * Return: number of pages; 0 if @vma is not a multi-protection VMA, where
+ * VM_ACCOUNT says it.
+ */
+static inline unsigned long manyprots_accounted(struct vm_area_struct *vma,
+						unsigned long start,
+						unsigned long end)
+{
+	struct vma_runs_sum sum;
+
+	if (!vma_is_manyprots(vma))
+		return 0;
+	__manyprots_sum(vma, start, end, &sum);
+	return sum.account;
+}
+
+/**
+ * manyprots_stat_account - what runs add to vm_stat_account()
+ * @mm: the mm whose exec_vm and data_vm to change
+ * @vma: a VMA; nothing is done if it is not a multi-protection VMA
+ * @start: address of the first page
+ * @end: address after the last one
+ * @sign: 1 to add, -1 to subtract
+ *
+ * vm_stat_account() finds no access flags in the vm_flags of a
+ * multi-protection VMA, and changes total_vm only.
+ *
+ * Context: mmap_lock held for writing.
+ */
+static inline void manyprots_stat_account(struct mm_struct *mm,
+					  struct vm_area_struct *vma,
+					  unsigned long start,
+					  unsigned long end, int sign)
+{
+	struct vma_runs_sum sum;
+
+	if (!vma_is_manyprots(vma))
+		return;
+	__manyprots_sum(vma, start, end, &sum);
+	mm->exec_vm += sign * (long)sum.exec;
+	mm->data_vm += sign * (long)sum.data;
+}
+
+/**
+ * manyprots_map_pages - how many pages the run maps of an mm take at most
+ * @mm: the mm
+ *
+ * A map takes up to 32 bytes a run.
+ */
+static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
+{
+	return atomic_long_read(&mm->run_count) * 32 / PAGE_SIZE;
+}
+
+/**
+ * manyprots_mm_init - an mm has no runs yet
+ * @mm: the new mm
+ */
+static inline void manyprots_mm_init(struct mm_struct *mm)
+{
+	atomic_long_set(&mm->run_count, 0);
+}
+
+/**
+ * manyprots_gather - add up what a VMA's runs count for
+ * @vma: a VMA; nothing is done if it is not a multi-protection VMA
+ * @accounted: pages that count against the commit limit
+ * @exec: pages of exec_vm
+ * @data: pages of data_vm
+ *
+ * Context: mmap_lock held for writing.
+ */
+static inline void manyprots_gather(struct vm_area_struct *vma,
+				    unsigned long *accounted,
+				    unsigned long *exec, unsigned long *data)
+{
+	struct vma_runs_sum sum;
+
+	if (!vma_is_manyprots(vma))
+		return;
+	__manyprots_sum(vma, vma->vm_start, vma->vm_end, &sum);
+	*accounted += sum.account;
+	*exec += sum.exec;
+	*data += sum.data;
+}
+
+int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
+int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
+			      struct vm_area_struct *src_vma);
+
+void vma_runs_dup(struct vm_area_struct *vma);
+void vma_runs_drop(struct vm_area_struct *vma);
+unsigned long vma_nr_runs(struct vm_area_struct *vma);
+void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma,
+		     int sign);
+struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
+					 unsigned long start,
+					 unsigned long end);
+struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+					  struct vm_area_struct *vma,
+					  unsigned long start,
+					  unsigned long end,
+					  vm_flags_t newflags,
+					  struct vm_area_struct *view);
+long manyprots_remap(unsigned long start, unsigned long size,
+		     unsigned long prot, unsigned long pgoff,
+		     unsigned long flags);
+vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
+				unsigned long flags);
+unsigned long manyprots_at_flags(void);
+
+#else /* !CONFIG_MANYPROTS */
+
+static inline bool vma_is_manyprots(struct vm_area_struct *vma)
+{
+	return false;
+}
+
+static inline bool vma_is_view(struct vm_area_struct *vma)
+{
+	return false;
+}
+
+static inline struct vm_area_struct *vma_real(struct vm_area_struct *vma)
+{
+	return vma;
+}
+
+static inline struct vm_area_struct *vma_view_at(struct vm_area_struct *vma,
+						 unsigned long addr,
+						 struct vm_area_struct *view)
+{
+	return vma;
+}
+
+static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
+						   unsigned long addr,
+						   struct vm_area_struct *view)
+{
+	return vma;
+}
+
+#define for_each_file_view(v, vma, first, last, view)			\
+	for ((v) = (vma), (void)(view); (v); (v) = NULL)
+
+static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
+					unsigned long addr)
+{
+	return READ_ONCE(vma->vm_page_prot);
+}
+
+static inline vm_flags_t vma_flags_at(struct vm_area_struct *vma,
+				      unsigned long addr)
+{
+	return vma->vm_flags;
+}
+
+static inline pgoff_t vma_file_pgoff(struct vm_area_struct *vma,
+				     unsigned long addr)
+{
+	return ((addr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+}
+
+static inline pgoff_t vma_file_base(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static inline unsigned long vma_file_first(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static inline unsigned long vma_file_last(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+static inline bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->anon_vma;
+}
+
+static inline unsigned long manyprots_accounted(struct vm_area_struct *vma,
+						unsigned long start,
+						unsigned long end)
+{
+	return 0;
+}
+
+static inline void manyprots_stat_account(struct mm_struct *mm,
+					  struct vm_area_struct *vma,
+					  unsigned long start,
+					  unsigned long end, int sign)
+{
+}
+
+static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void manyprots_mm_init(struct mm_struct *mm)
+{
+}
+
+static inline void manyprots_gather(struct vm_area_struct *vma,
+				    unsigned long *accounted,
+				    unsigned long *exec, unsigned long *data)
+{
+}
+
+static inline int manyprots_anon_prepare(struct vm_area_struct *vma,
+					 unsigned long addr)
+{
+	return 0;
+}
+
+static inline int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
+					    struct vm_area_struct *src_vma)
+{
+	return 0;
+}
+
+static inline void vma_runs_dup(struct vm_area_struct *vma)
+{
+}
+
+static inline void vma_runs_drop(struct vm_area_struct *vma)
+{
+}
+
+static inline unsigned long vma_nr_runs(struct vm_area_struct *vma)
+{
+	return 0;
+}
+
+static inline void manyprots_count(struct mm_struct *mm,
+				   struct vm_area_struct *vma, int sign)
+{
+}
+
+static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
+						       unsigned long start,
+						       unsigned long end)
+{
+	return vma;
+}
+
+static inline struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+							struct vm_area_struct *vma,
+							unsigned long start,
+							unsigned long end,
+							vm_flags_t newflags,
+							struct vm_area_struct *view)
+{
+	return NULL;
+}
+
+static inline long manyprots_remap(unsigned long start, unsigned long size,
+				   unsigned long prot, unsigned long pgoff,
+				   unsigned long flags)
+{
+	return -EINVAL;
+}
+
+static inline vm_flags_t manyprots_mmap_flags(const struct file *file,
+					      unsigned long prot,
+					      unsigned long flags)
+{
+	return VM_NONE;
+}
+
+static inline unsigned long manyprots_at_flags(void)
+{
+	return 0;
+}
+
+#endif /* CONFIG_MANYPROTS */
+
+#endif /* _LINUX_MANYPROTS_H */

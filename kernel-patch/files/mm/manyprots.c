@@ -1,0 +1,1225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Multi-protection VMAs: one VMA whose pages have their own protection, file
+ * offset and kind (file or anonymous).
+ *
+ * A multi-protection VMA has VM_MANYPROTS in vm_flags and a run map in
+ * vm_runs.  It behaves exactly as its equivalent layout does: the ordinary
+ * VMAs, one for each run, that mmap() and mprotect() would have made.
+ *
+ * What a run keeps (VM_RUN_FLAGS) is clear in vm_flags, and vm_page_prot
+ * grants nothing, so that code which does not ask by address fails closed.
+ * vm_pgoff is the linear index: it finds anonymous pages and it is the key of
+ * the run map, and it never changes its meaning.  The page offset in the file
+ * comes from the run map only.
+ *
+ * Code asks by address through the accessors of linux/manyprots.h, most of
+ * all for a view VMA: an on-stack copy which describes one run.
+ *
+ * Locking.  The map of a VMA is changed with mmap_lock and the VMA
+ * write-locked; if file offsets or kinds change, also with i_mmap_rwsem
+ * write-locked and the VMA out of the tree.  A change of protection is
+ * published before the page tables are changed.  Readers hold mmap_lock, the
+ * VMA lock or i_mmap_rwsem, or call vma_page_prot_at() under the page table
+ * lock.  A published map is immutable, but for the ANON bits: they are set
+ * with mmap_lock or the VMA lock held for reading, where stock would give the
+ * equivalent VMA its anon_vma, and page_table_lock serialises that.
+ */
+#include <linux/binfmts.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/perf_event.h>
+#include <linux/personality.h>
+#include <linux/pkeys.h>
+#include <linux/rmap.h>
+#include <linux/security.h>
+#include <linux/sysctl.h>
+#include <linux/uprobes.h>
+#include <linux/vma_runs.h>
+
+#include <asm/cacheflush.h>
+#include <asm/tlb.h>
+
+#include "internal.h"
+
+/* sysctl vm.manyprots */
+#define MANYPROTS_OFF		0
+#define MANYPROTS_EXPLICIT	1
+
+static int sysctl_manyprots __read_mostly = MANYPROTS_EXPLICIT;
+static unsigned int sysctl_max_run_count __read_mostly = 1048576;
+
+/* What keeps a VMA an ordinary one. */
+#define VM_NOT_MANYPROTS	(VM_SPECIAL | VM_HUGETLB | VM_SHARED | VM_MAYSHARE | \
+				 VM_GROWSDOWN | VM_GROWSUP | VM_SHADOW_STACK | \
+				 VM_DROPPABLE | VM_UFFD_MISSING | VM_UFFD_WP | \
+				 VM_UFFD_MINOR)
+
+static bool manyprots_enabled(void)
+{
+	return READ_ONCE(sysctl_manyprots) != MANYPROTS_OFF;
+}
+
+/**
+ * manyprots_at_flags - the feature's bit for AT_FLAGS
+ *
+ * Return: AT_FLAGS_MANYPROTS if remap_file_pages() takes MAP_CHGPROT.
+ */
+unsigned long manyprots_at_flags(void)
+{
+	return manyprots_enabled() ? AT_FLAGS_MANYPROTS : 0;
+}
+
+static unsigned long vma_index(struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+}
+
+static unsigned long vma_last_index(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+static unsigned long vma_index_addr(struct vm_area_struct *vma,
+				    unsigned long index)
+{
+	return vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT);
+}
+
+/* Cut @run to what lies in the pages from @first to @last. */
+static void vma_run_cut(struct vma_run *run, unsigned long first,
+			unsigned long last)
+{
+	if (run->first < first) {
+		if (!(run->attr & VMA_RUN_ZEROFILL))
+			run->pgoff += first - run->first;
+		run->first = first;
+	}
+	run->last = min(run->last, last);
+}
+
+/*
+ * The run at @addr, cut to the VMA.  False if @vma is no multi-protection VMA
+ * any more, which happens only to those who hold no lock.
+ */
+static bool vma_run_at(struct vm_area_struct *vma, unsigned long addr,
+		       struct vma_run *run)
+{
+	struct vma_runs *runs;
+
+	rcu_read_lock();
+	runs = READ_ONCE(vma->vm_runs);
+	if (runs)
+		vma_runs_find(runs, vma_index(vma, addr), run);
+	rcu_read_unlock();
+	if (runs)
+		vma_run_cut(run, vma->vm_pgoff, vma_last_index(vma));
+	return runs;
+}
+
+static u32 vma_run_attr(vm_flags_t flags)
+{
+	u32 attr = flags & VMA_RUN_FLAGS;
+
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	attr |= (flags & ARCH_VM_PKEY_FLAGS) >> VM_PKEY_SHIFT << VMA_RUN_PKEY_SHIFT;
+#endif
+	return attr;
+}
+
+static vm_flags_t vma_run_flags(u32 attr)
+{
+	vm_flags_t flags = attr & VMA_RUN_FLAGS;
+
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	flags |= (vm_flags_t)((attr & VMA_RUN_PKEY) >> VMA_RUN_PKEY_SHIFT) << VM_PKEY_SHIFT;
+#endif
+	return flags;
+}
+
+/*
+ * vm_flags of the equivalent VMA of a run.  Anonymous memory may be given any
+ * protection, even next to a file that is mounted noexec.
+ */
+static vm_flags_t vma_flags_of_run(struct vm_area_struct *vma,
+				   const struct vma_run *run)
+{
+	vm_flags_t flags = vma->vm_flags & ~(VM_MANYPROTS | VM_RUN_FLAGS);
+
+	if (run->attr & VMA_RUN_ZEROFILL)
+		flags |= VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	return flags | vma_run_flags(run->attr);
+}
+
+static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
+			  struct vm_area_struct *view, bool file)
+{
+	unsigned long start = vma_index_addr(vma, run->first);
+	unsigned long end = vma_index_addr(vma, run->last) + PAGE_SIZE;
+	vm_flags_t flags = vma_flags_of_run(vma, run);
+
+	data_race(memcpy(view, vma, sizeof(*view)));
+	view->vm_start = start;
+	view->vm_end = end;
+	vm_flags_init(view, flags);
+	view->vm_page_prot = vm_get_page_prot(flags);
+	view->vm_runs = (void *)((unsigned long)vma | VMA_VIEW_TAG);
+	view->vm_pgoff = run->first;
+	if (run->attr & VMA_RUN_ZEROFILL) {
+		view->vm_file = NULL;
+		view->vm_ops = NULL;
+	} else if (file) {
+		view->vm_pgoff = run->pgoff;
+	}
+	if (!(run->attr & VMA_RUN_ANON))
+		view->anon_vma = NULL;
+}
+
+/* vma_view_at() and vma_report_at() of a multi-protection VMA. */
+struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
+				     unsigned long addr,
+				     struct vm_area_struct *view, bool file)
+{
+	struct vma_run run;
+
+	VM_WARN_ON_ONCE(addr < vma->vm_start || addr >= vma->vm_end);
+	vma_run_at(vma, addr, &run);
+	vma_fill_view(vma, &run, view, file);
+	return view;
+}
+
+/* for_each_file_view(): the next view from @addr on, NULL at the end. */
+struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
+				       unsigned long addr, pgoff_t first,
+				       pgoff_t last, struct vm_area_struct *view)
+{
+	struct vma_run run;
+	bool found;
+
+	if (addr >= vma->vm_end)
+		return NULL;
+	rcu_read_lock();
+	found = vma_runs_find_file(READ_ONCE(vma->vm_runs), vma_index(vma, addr),
+				   vma_last_index(vma), first, last, &run);
+	rcu_read_unlock();
+	if (!found)
+		return NULL;
+	vma_fill_view(vma, &run, view, true);
+	return view;
+}
+
+pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma = vma_real(vma);
+	if (!vma_run_at(vma, addr, &run))
+		return vma_page_prot_at(vma, addr);
+	return vm_get_page_prot(vma_flags_of_run(vma, &run));
+}
+
+vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma_run_at(vma, addr, &run);
+	return vma_flags_of_run(vma, &run);
+}
+
+pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma = vma_real(vma);
+	vma_run_at(vma, addr, &run);
+	if (run.attr & VMA_RUN_ZEROFILL)
+		return vma_index(vma, addr);
+	return run.pgoff + (vma_index(vma, addr) - run.first);
+}
+
+static void vma_file_hull(struct vm_area_struct *vma, pgoff_t *first,
+			  pgoff_t *last)
+{
+	rcu_read_lock();
+	vma_runs_hull(READ_ONCE(vma->vm_runs), vma_last_index(vma), first, last);
+	rcu_read_unlock();
+	if (*first > *last) {
+		*first = vma->vm_pgoff;
+		*last = vma_last_index(vma);
+	}
+}
+
+unsigned long __vma_file_first(struct vm_area_struct *vma)
+{
+	pgoff_t first, last;
+
+	vma_file_hull(vma, &first, &last);
+	return first;
+}
+
+unsigned long __vma_file_last(struct vm_area_struct *vma)
+{
+	pgoff_t first, last;
+
+	vma_file_hull(vma, &first, &last);
+	return last;
+}
+
+bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma = vma_real(vma);
+	if (!vma->anon_vma)
+		return false;
+	if (!vma_is_manyprots(vma))
+		return true;
+	vma_run_at(vma, addr, &run);
+	return run.attr & VMA_RUN_ANON;
+}
+
+/* What the runs of a multi-protection VMA have in a range, in pages. */
+void __manyprots_sum(struct vm_area_struct *vma, unsigned long start,
+		     unsigned long end, struct vma_runs_sum *sum)
+{
+	rcu_read_lock();
+	vma_runs_sum(READ_ONCE(vma->vm_runs), vma_index(vma, start),
+		     vma_index(vma, end) - 1, sum);
+	rcu_read_unlock();
+}
+
+/**
+ * vma_nr_runs - number of runs of a VMA
+ * @vma: a VMA; 0 if it is not a multi-protection VMA
+ *
+ * Context: mmap_lock held.
+ */
+unsigned long vma_nr_runs(struct vm_area_struct *vma)
+{
+	unsigned long count;
+
+	if (!vma_is_manyprots(vma))
+		return 0;
+	rcu_read_lock();
+	count = vma_runs_count(READ_ONCE(vma->vm_runs), vma->vm_pgoff,
+			       vma_last_index(vma));
+	rcu_read_unlock();
+	return count;
+}
+
+/**
+ * manyprots_count - count the runs of a VMA for vm.max_run_count
+ * @mm: the mm
+ * @vma: a VMA; nothing is done if it is not a multi-protection VMA
+ * @sign: 1 when the VMA comes to the mm, -1 when it goes
+ *
+ * Context: mmap_lock held.
+ */
+void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma, int sign)
+{
+	if (vma_is_manyprots(vma))
+		atomic_long_add(sign * (long)vma_nr_runs(vma), &mm->run_count);
+}
+
+/**
+ * vma_runs_dup - take the reference of a copied VMA
+ * @vma: a VMA that was just copied from another, field by field
+ *
+ * Context: mmap_lock of the original held for writing.
+ */
+void vma_runs_dup(struct vm_area_struct *vma)
+{
+	vma_runs_get(vma->vm_runs);
+}
+
+/**
+ * vma_runs_drop - drop the reference of a VMA that is freed
+ * @vma: the VMA
+ *
+ * Context: any, RCU callbacks too.
+ */
+void vma_runs_drop(struct vm_area_struct *vma)
+{
+	vma_runs_put(vma->vm_runs);
+}
+
+/*
+ * Make @runs the map of @vma.  The reference to @runs becomes the VMA's, the
+ * one to the old map is dropped.
+ */
+static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs)
+{
+	struct vma_runs *old = vma->vm_runs;
+
+	vma_assert_write_locked(vma);
+	manyprots_count(vma->vm_mm, vma, -1);
+	smp_store_release(&vma->vm_runs, runs);
+	manyprots_count(vma->vm_mm, vma, 1);
+	vma_runs_put(old);
+	if (old)
+		return;
+
+	/* Pairs with smp_rmb() in vma_page_prot_at(). */
+	smp_wmb();
+	vm_flags_mod(vma, VM_MANYPROTS, VM_RUN_FLAGS);
+	vma_set_page_prot(vma);
+}
+
+/* Take @vma out of i_mmap: its file page offsets are about to change. */
+static struct address_space *vma_leave_i_mmap(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+
+	if (!vma->vm_file)
+		return NULL;
+	mapping = vma->vm_file->f_mapping;
+	i_mmap_lock_write(mapping);
+	flush_dcache_mmap_lock(mapping);
+	vma_interval_tree_remove(vma, &mapping->i_mmap);
+	return mapping;
+}
+
+/* The end of vma_leave_i_mmap(): reverse mapping finds the VMA again. */
+static void vma_enter_i_mmap(struct vm_area_struct *vma,
+			     struct address_space *mapping)
+{
+	if (!mapping)
+		return;
+	if (vma->vm_file)
+		vma_interval_tree_insert(vma, &mapping->i_mmap);
+	flush_dcache_mmap_unlock(mapping);
+	i_mmap_unlock_write(mapping);
+}
+
+/*
+ * Set the ANON bit of the run at @addr.  Other faults may do the same in this
+ * VMA; a map that other VMAs share is left to them and copied.
+ */
+static int vma_run_set_anon(struct vm_area_struct *vma, unsigned long addr)
+{
+	spinlock_t *lock = &vma->vm_mm->page_table_lock;
+	struct vma_runs *runs, *copy;
+	struct vma_run run;
+	bool done;
+
+	for (;;) {
+		spin_lock(lock);
+		runs = vma->vm_runs;
+		vma_run_at(vma, addr, &run);
+		done = (run.attr & VMA_RUN_ANON) ||
+			vma_runs_try_set_anon(runs, run.first);
+		if (!done)
+			vma_runs_get(runs);
+		spin_unlock(lock);
+		if (done)
+			return 0;
+
+		run.attr |= VMA_RUN_ANON;
+		copy = vma_runs_replace(runs, vma->vm_pgoff,
+					vma_last_index(vma), &run);
+		if (!copy) {
+			vma_runs_put(runs);
+			return -ENOMEM;
+		}
+
+		spin_lock(lock);
+		done = vma->vm_runs == runs;
+		if (done)
+			smp_store_release(&vma->vm_runs, copy);
+		spin_unlock(lock);
+		vma_runs_put(runs);
+		vma_runs_put(done ? runs : copy);
+		if (done)
+			return 0;
+	}
+}
+
+/**
+ * manyprots_anon_prepare - anon_vma_prepare() for a page at an address
+ * @vma: a VMA, or a view VMA, which gets the anon_vma as well
+ * @addr: where a private page is going to be
+ *
+ * The ANON bit of a run means that the equivalent VMA would have an anon_vma,
+ * so it is set where stock makes sure of that.
+ *
+ * Context: mmap_lock held, which keeps the map from being shared meanwhile.
+ * Return: 0 or -ENOMEM.
+ */
+int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vm_area_struct *real = vma_real(vma);
+	int error;
+
+	mmap_assert_locked(real->vm_mm);
+	error = anon_vma_prepare(real);
+	if (!error && vma_is_manyprots(real))
+		error = vma_run_set_anon(real, addr);
+	if (!error && vma != real)
+		vma->anon_vma = real->anon_vma;
+	return error;
+}
+
+/* The address after the run that @addr is in. */
+static unsigned long vma_run_end(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma_run_at(vma, addr, &run);
+	return vma_index_addr(vma, run.last) + PAGE_SIZE;
+}
+
+/**
+ * manyprots_copy_page_range - copy_page_range() of a multi-protection VMA
+ * @dst_vma: the child's VMA, which shares the map already
+ * @src_vma: the parent's VMA
+ *
+ * Only runs with the ANON bit are copied, so that a library's text is not
+ * copied because its data is private.
+ *
+ * Context: mmap_lock of both held for writing, @src_vma write-locked.
+ * Return: 0 or a negative error.
+ */
+int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
+			      struct vm_area_struct *src_vma)
+{
+	struct vm_area_struct dst __uninitialized, src __uninitialized;
+	unsigned long addr, end;
+	int error = 0;
+
+	if (!src_vma->anon_vma)
+		return 0;
+	for (addr = src_vma->vm_start; addr < src_vma->vm_end && !error; addr = end) {
+		vma_view_at(src_vma, addr, &src);
+		end = src.vm_end;
+		if (!src.anon_vma)
+			continue;
+
+		/* The copy looks at protections by address: take all at once. */
+		while (end < src_vma->vm_end && vma_has_anon(src_vma, end))
+			end = vma_run_end(src_vma, end);
+		vma_view_at(dst_vma, addr, &dst);
+		src.vm_end = end;
+		dst.vm_end = end;
+		error = copy_page_range(&dst, &src);
+	}
+	return error;
+}
+
+/* Split every huge page: a run map is kept for small pages only. */
+static void manyprots_split_huge_pages(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	unsigned long addr;
+
+	for (addr = ALIGN(vma->vm_start, HPAGE_PMD_SIZE);
+	     addr < vma->vm_end && vma->vm_end - addr >= HPAGE_PMD_SIZE;
+	     addr += HPAGE_PMD_SIZE) {
+		split_huge_pmd_address(vma, addr, false, NULL);
+		cond_resched();
+	}
+#endif
+}
+
+/* May @vma become a multi-protection VMA, or is it one? */
+static bool manyprots_eligible(struct vm_area_struct *vma)
+{
+	if (vma_is_manyprots(vma))
+		return true;
+	if (vma->vm_flags & VM_NOT_MANYPROTS)
+		return false;
+	if ((vma->vm_end - vma->vm_start) >> PAGE_SHIFT > U32_MAX)
+		return false;
+	if (vma->vm_file)
+		return vma->vm_ops && vma->vm_ops->map_pages == filemap_map_pages;
+	return vma_is_anonymous(vma);
+}
+
+/*
+ * The map of @vma, or for an ordinary VMA a new one that describes it.  The
+ * caller gets a reference; NULL without memory.
+ */
+static struct vma_runs *vma_runs_begin(struct vm_area_struct *vma)
+{
+	u32 attr = vma_run_attr(vma->vm_flags);
+
+	if (vma_is_manyprots(vma))
+		return vma_runs_get(vma->vm_runs);
+	if (vma_is_anonymous(vma))
+		attr |= VMA_RUN_ZEROFILL;
+	if (vma->anon_vma)
+		attr |= VMA_RUN_ANON;
+	return vma_runs_create(vma->vm_pgoff, vma->vm_pgoff, attr);
+}
+
+/* Put @run, cut to @vma, into the map under construction. */
+static int vma_runs_apply(struct vm_area_struct *vma, struct vma_runs **runs,
+			  const struct vma_run *run)
+{
+	struct vma_runs *next;
+
+	next = vma_runs_replace(*runs, vma->vm_pgoff, vma_last_index(vma), run);
+	if (!next)
+		return -ENOMEM;
+	vma_runs_put(*runs);
+	*runs = next;
+	return 0;
+}
+
+/* Would @runs as the map of @vma be more than vm.max_run_count allows? */
+static bool manyprots_over_limit(struct vm_area_struct *vma,
+				 const struct vma_runs *runs)
+{
+	unsigned long count = vma_runs_count(runs, vma->vm_pgoff, vma_last_index(vma));
+	unsigned long old = vma_nr_runs(vma);
+	unsigned long total = atomic_long_read(&vma->vm_mm->run_count);
+
+	return count > old && total + (count - old) > READ_ONCE(sysctl_max_run_count);
+}
+
+/*
+ * Make a multi-protection VMA of one run the ordinary VMA that it is
+ * equivalent to.  That cannot be where anonymous pages are found by the
+ * linear index while the file has another one.
+ */
+static void manyprots_demote(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+	struct vma_runs *runs = vma->vm_runs;
+	struct file *file = vma->vm_file;
+	struct vma_run run;
+	bool anon;
+
+	vma_run_at(vma, vma->vm_start, &run);
+	anon = vma->anon_vma && (run.attr & VMA_RUN_ANON);
+	if (run.last != vma_last_index(vma))
+		return;
+	if (anon && !(run.attr & VMA_RUN_ZEROFILL) && run.pgoff != run.first)
+		return;
+
+	vma_start_write(vma);
+	if (!anon)
+		unlink_anon_vmas(vma);
+	manyprots_count(vma->vm_mm, vma, -1);
+
+	mapping = vma_leave_i_mmap(vma);
+	if (run.attr & VMA_RUN_ZEROFILL) {
+		vma_close(vma);
+		vma->vm_file = NULL;
+		vma->vm_ops = NULL;
+		if (!anon)
+			vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
+	} else {
+		vma->vm_pgoff = run.pgoff;
+	}
+	vm_flags_reset(vma, vma_flags_of_run(vma, &run));
+	vma_set_page_prot(vma);
+	/* Pairs with smp_rmb() in vma_page_prot_at(). */
+	smp_wmb();
+	WRITE_ONCE(vma->vm_runs, NULL);
+	vma_enter_i_mmap(vma, mapping);
+
+	vma_runs_put(runs);
+	if (file && !vma->vm_file)
+		fput(file);
+}
+
+/**
+ * manyprots_isolate - split a part off, as ordinary a VMA as it can be
+ * @vma: a VMA; returned as it is if it is not a multi-protection VMA
+ * @start: first address of the part
+ * @end: address after it; @vma holds all of the part
+ *
+ * For operations that a run map cannot express.  What is split off has one
+ * run and becomes an ordinary VMA if it can, or it has a map of its own whose
+ * last run has no end, so that it can grow.
+ *
+ * Context: mmap_lock held for writing.  VMA iterators become stale.
+ * Return: the VMA of the part, which is @vma, or an ERR_PTR.
+ */
+struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
+					 unsigned long start,
+					 unsigned long end)
+{
+	VMA_ITERATOR(vmi, vma->vm_mm, start);
+	struct vma_runs *runs;
+	struct vma_run run;
+	int error = 0;
+
+	if (!vma_is_manyprots(vma))
+		return vma;
+	if (vma->vm_start < start)
+		error = split_vma(&vmi, vma, start, 1);
+	if (!error && vma->vm_end > end)
+		error = split_vma(&vmi, vma, end, 0);
+	if (error)
+		return ERR_PTR(error);
+
+	manyprots_demote(vma);
+	if (!vma_is_manyprots(vma))
+		return vma;
+
+	vma_run_at(vma, vma->vm_start, &run);
+	runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
+				vma_last_index(vma), &run);
+	if (!runs)
+		return ERR_PTR(-ENOMEM);
+	vma_start_write(vma);
+	vma_runs_publish(vma, runs);
+	return vma;
+}
+
+/**
+ * manyprots_mmap_flags - what mmap() notes for a later mprotect()
+ * @file: the mapped file, or NULL
+ * @prot: PROT_* bits of the call
+ * @flags: MAP_* bits of the call
+ *
+ * Thread stacks (MAP_STACK) and malloc arenas (PROT_NONE and MAP_NORESERVE)
+ * are going to be split by mprotect(), and are kept as one VMA instead.
+ *
+ * Return: VM_MANYPROTS_AUTO or VM_NONE.
+ */
+vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
+				unsigned long flags)
+{
+	if (file || (flags & (MAP_TYPE | MAP_GROWSDOWN)) != MAP_PRIVATE ||
+	    !manyprots_enabled())
+		return VM_NONE;
+	if ((flags & MAP_STACK) || ((flags & MAP_NORESERVE) && prot == PROT_NONE))
+		return VM_MANYPROTS_AUTO;
+	return VM_NONE;
+}
+
+/* Is an mprotect() that would split this ordinary VMA done in place? */
+static bool manyprots_wants_mprotect(struct vm_area_struct *vma,
+				     unsigned long start, unsigned long end)
+{
+	if (start == vma->vm_start && end == vma->vm_end)
+		return false;
+	return (vma->vm_flags & (VM_MANYPROTS_AUTO | VM_HUGEPAGE)) == VM_MANYPROTS_AUTO &&
+		manyprots_enabled() && manyprots_eligible(vma);
+}
+
+/**
+ * manyprots_mprotect - change the access flags of a range in place
+ * @vmi: the caller's iterator, at @vma
+ * @vma: an ordinary VMA, or a view VMA of the run that holds the range
+ * @start: first address of the range
+ * @end: address after it
+ * @newflags: vm_flags of the equivalent VMA afterwards
+ * @view: memory for a view VMA; may be @vma
+ *
+ * The page tables are left to the caller.
+ *
+ * Context: mmap_lock held for writing.
+ * Return: a view VMA of the range as it is afterwards; NULL if this ordinary
+ * VMA must be changed as stock does; or an ERR_PTR with nothing changed.
+ */
+struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+					  struct vm_area_struct *vma,
+					  unsigned long start,
+					  unsigned long end,
+					  vm_flags_t newflags,
+					  struct vm_area_struct *view)
+{
+	struct vm_area_struct *real = vma_real(vma);
+	bool must = vma_is_view(vma);
+	struct vma_runs *runs;
+	struct vma_run run;
+	int error = -ENOMEM;
+
+	if (!must && !manyprots_wants_mprotect(vma, start, end))
+		return NULL;
+
+	runs = vma_runs_begin(real);
+	if (!runs)
+		goto fail;
+	vma_runs_find(runs, vma_index(real, start), &run);
+	vma_run_cut(&run, vma_index(real, start), vma_index(real, end) - 1);
+	run.attr = (run.attr & ~(VMA_RUN_FLAGS | VMA_RUN_PKEY)) |
+		vma_run_attr(newflags);
+	if (vma_runs_apply(real, &runs, &run))
+		goto fail;
+
+	if (manyprots_over_limit(real, runs)) {
+		if (!must)
+			goto fail;
+		/* Split as stock does: the bound is vm.max_map_count then. */
+		error = 0;
+		if (real->vm_start < start)
+			error = split_vma(vmi, real, start, 1);
+		if (!error && real->vm_end > end)
+			error = split_vma(vmi, real, end, 0);
+		if (error)
+			goto fail;
+		error = vma_runs_apply(real, &runs, &run);
+		if (error)
+			goto fail;
+	}
+
+	vma_start_write(real);
+	if (!vma_is_manyprots(real))
+		manyprots_split_huge_pages(real);
+	vma_runs_publish(real, runs);
+
+	vma_fill_view(real, &run, view, false);
+	return view;
+
+fail:
+	vma_runs_put(runs);
+	return must ? ERR_PTR(error) : NULL;
+}
+
+/*
+ * A remap_file_pages(MAP_CHGPROT) call, and what it will do once it can no
+ * longer fail.
+ */
+struct manyprots_remap {
+	unsigned long start;	/* first address */
+	unsigned long end;	/* address after the last page */
+	unsigned long prot;	/* PROT_* bits as asked for */
+	pgoff_t pgoff;		/* file page offset of @start */
+	bool anonymous;		/* MAP_ANONYMOUS was asked for */
+	bool zerofill;		/* the pages are anonymous memory afterwards */
+
+	struct vma_runs *runs;	/* the new map */
+	bool moved;		/* some page gets another offset or kind */
+	long charge;		/* pages to add to the commit charge */
+	long data;		/* pages to add to data_vm */
+};
+
+/* Does @run, which is cut to the range, keep its pages? */
+static bool manyprots_keeps(const struct manyprots_remap *remap,
+			    struct vm_area_struct *vma,
+			    const struct vma_run *run)
+{
+	unsigned long offset = run->first - vma_index(vma, remap->start);
+
+	if (remap->zerofill)
+		return run->attr & VMA_RUN_ZEROFILL;
+	return !(run->attr & VMA_RUN_ZEROFILL) &&
+		run->pgoff == remap->pgoff + offset;
+}
+
+/* The run of a VMA with or without a map at @addr, cut to the range. */
+static void manyprots_run_in(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma, unsigned long addr,
+			     struct vma_run *run)
+{
+	if (!vma_run_at(vma, addr, run)) {
+		run->first = vma->vm_pgoff;
+		run->last = vma_last_index(vma);
+		run->pgoff = vma->vm_pgoff;
+		run->attr = vma_run_attr(vma->vm_flags);
+		if (vma_is_anonymous(vma))
+			run->attr |= VMA_RUN_ZEROFILL;
+		if (vma->anon_vma)
+			run->attr |= VMA_RUN_ANON;
+	}
+	vma_run_cut(run, vma_index(vma, remap->start),
+		    vma_index(vma, remap->end) - 1);
+}
+
+/*
+ * Is the change of a run judged by the rules of mprotect()?  Where no private
+ * page is kept, those of mmap() are as safe and less strict.
+ */
+static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
+				      struct vm_area_struct *vma,
+				      const struct vma_run *run)
+{
+	return (run->attr & VMA_RUN_ANON) && manyprots_keeps(remap, vma, run);
+}
+
+static int manyprots_mmap_rules(const struct manyprots_remap *remap,
+				vm_flags_t mayflags, vm_flags_t *access)
+{
+	unsigned long prot = remap->prot;
+	int pkey = 0;
+
+	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
+	    (mayflags & VM_MAYEXEC))
+		prot |= PROT_EXEC;
+	if (prot == PROT_EXEC) {
+		pkey = execute_only_pkey(current->mm);
+		if (pkey < 0)
+			pkey = 0;
+	}
+	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
+	/* mmap() of a file on a noexec mount. */
+	if ((*access & VM_EXEC) && !(mayflags & VM_MAYEXEC))
+		return -EPERM;
+	if (map_deny_write_exec(*access, *access))
+		return -EACCES;
+	return 0;
+}
+
+static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
+				    struct vm_area_struct *vma,
+				    unsigned long addr, vm_flags_t oldflags,
+				    vm_flags_t *access)
+{
+	unsigned long prot = remap->prot;
+	struct vm_area_struct view __uninitialized;
+	int pkey;
+
+	/* Private pages never become text here; mprotect() is for that. */
+	if ((prot & PROT_EXEC) && !(oldflags & VM_EXEC))
+		return -EACCES;
+	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC))
+		prot |= oldflags & VM_EXEC ? PROT_EXEC : 0;
+
+	pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, &view), prot, -1);
+	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
+	if (map_deny_write_exec(oldflags, *access))
+		return -EACCES;
+	return security_file_mprotect(vma_report_at(vma, addr, &view),
+				      remap->prot, prot);
+}
+
+/*
+ * Find out what becomes of one run, which is cut to the range, and put that
+ * into the new map.
+ */
+static int manyprots_plan_run(struct manyprots_remap *remap,
+			      struct vm_area_struct *vma,
+			      const struct vma_run *run)
+{
+	bool keep = manyprots_keeps(remap, vma, run);
+	bool anon = manyprots_judges_mprotect(remap, vma, run);
+	unsigned long addr = vma_index_addr(vma, run->first);
+	vm_flags_t old = vma_run_flags(run->attr);
+	long pages = run->last - run->first + 1;
+	struct vma_run next = {
+		.first = run->first,
+		.last = run->last,
+		.attr = remap->zerofill ? VMA_RUN_ZEROFILL : 0,
+	};
+	vm_flags_t access, mayflags;
+	int error;
+
+	mayflags = vma->vm_flags;
+	if (remap->zerofill)
+		mayflags |= VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+
+	if (anon)
+		error = manyprots_mprotect_rules(remap, vma, addr, old, &access);
+	else
+		error = manyprots_mmap_rules(remap, mayflags, &access);
+	if (error)
+		return error;
+	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))
+		return -EACCES;
+	if (!arch_validate_flags(access))
+		return -EINVAL;
+
+	/* What is kept is accounted as mprotect_fixup() does, else as mmap(). */
+	if (access & VM_WRITE) {
+		if (keep && (old & (VM_ACCOUNT | VM_WRITE)))
+			access |= old & VM_ACCOUNT;
+		else if (!(vma->vm_flags & VM_NORESERVE))
+			access |= VM_ACCOUNT;
+	} else if (keep && !(remap->zerofill && !anon)) {
+		access |= old & VM_ACCOUNT;
+	}
+	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
+	remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+	remap->moved |= !keep;
+
+	next.attr |= vma_run_attr(access) | (anon ? VMA_RUN_ANON : 0);
+	if (!remap->zerofill)
+		next.pgoff = remap->pgoff + (run->first - vma_index(vma, remap->start));
+	return vma_runs_apply(vma, &remap->runs, &next);
+}
+
+/* Everything that can fail.  Nothing has changed when it does. */
+static int manyprots_plan(struct manyprots_remap *remap,
+			  struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr;
+	struct vma_run run;
+	int error;
+
+	remap->runs = vma_runs_begin(vma);
+	if (!remap->runs)
+		return -ENOMEM;
+	for (addr = remap->start; addr < remap->end;
+	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
+		manyprots_run_in(remap, vma, addr, &run);
+		error = manyprots_plan_run(remap, vma, &run);
+		if (error)
+			goto fail;
+		cond_resched();
+	}
+
+	error = -ENOMEM;
+	if (manyprots_over_limit(vma, remap->runs))
+		goto fail;
+	/* As mprotect_fixup(): only the limit on data counts. */
+	if (remap->data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
+	    may_expand_vm(mm, VM_NONE, remap->data))
+		goto fail;
+	if (remap->charge > 0 && security_vm_enough_memory_mm(mm, remap->charge))
+		goto fail;
+	return 0;
+
+fail:
+	vma_runs_put(remap->runs);
+	return error;
+}
+
+/* Drop the pages that get another offset or kind, under the old map. */
+static void manyprots_zap(const struct manyprots_remap *remap,
+			  struct vm_area_struct *vma)
+{
+	unsigned long addr, end;
+	struct vma_run run;
+
+	for (addr = remap->start; addr < remap->end; addr = end) {
+		manyprots_run_in(remap, vma, addr, &run);
+		end = vma_index_addr(vma, run.last) + PAGE_SIZE;
+		if (!manyprots_keeps(remap, vma, &run))
+			zap_page_range_single(vma, addr, end - addr, NULL);
+	}
+}
+
+/* Bring the page tables of what was kept in line with the new map. */
+static void manyprots_change_protection(const struct manyprots_remap *remap,
+					struct vm_area_struct *vma)
+{
+	struct vm_area_struct view __uninitialized;
+	struct mmu_gather tlb;
+	unsigned long addr, end;
+
+	tlb_gather_mmu(&tlb, vma->vm_mm);
+	for (addr = remap->start; addr < remap->end; addr = end) {
+		unsigned int cp_flags = 0;
+
+		vma_view_at(vma, addr, &view);
+		end = min(view.vm_end, remap->end);
+		if (vma_wants_manual_pte_write_upgrade(&view))
+			cp_flags |= MM_CP_TRY_CHANGE_WRITABLE;
+		change_protection(&tlb, &view, addr, end, cp_flags);
+	}
+	tlb_finish_mmu(&tlb);
+
+	for (addr = remap->start; addr < remap->end; addr = end) {
+		vma_report_at(vma, addr, &view);
+		end = view.vm_end;
+		perf_event_mmap(&view);
+	}
+}
+
+/* Carry a planned change out; cannot fail. */
+static void manyprots_commit(struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	struct address_space *mapping = NULL;
+	struct mm_struct *mm = vma->vm_mm;
+	long pages = vma_pages(vma);
+
+	vma_start_write(vma);
+	if (remap->moved)
+		manyprots_zap(remap, vma);
+	if (!vma_is_manyprots(vma))
+		manyprots_split_huge_pages(vma);
+
+	vm_stat_account(mm, vma->vm_flags, -pages);
+	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, -1);
+	if (remap->moved)
+		mapping = vma_leave_i_mmap(vma);
+	vma_runs_publish(vma, remap->runs);
+	vma_enter_i_mmap(vma, mapping);
+	vm_stat_account(mm, vma->vm_flags, pages);
+	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
+
+	manyprots_change_protection(remap, vma);
+	if (remap->moved && vma->vm_file)
+		uprobe_mmap(vma);
+	if (remap->charge < 0)
+		vm_unacct_memory(-remap->charge);
+}
+
+/* The VMA that holds the whole range, if the call is valid on it. */
+static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
+					     struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, remap->start);
+
+	if (!vma || remap->end > vma->vm_end || !manyprots_eligible(vma))
+		return ERR_PTR(-EINVAL);
+	remap->zerofill = remap->anonymous || !vma->vm_file;
+	if (!vma->vm_file) {
+		/* Anonymous memory has no offsets and no other kind. */
+		if (remap->anonymous || remap->pgoff)
+			return ERR_PTR(-EINVAL);
+	} else if (!remap->zerofill) {
+		pgoff_t pages = (remap->end - remap->start) >> PAGE_SHIFT;
+
+		if (remap->pgoff + pages < pages ||
+		    remap->pgoff + pages > MAX_LFS_FILESIZE >> PAGE_SHIFT)
+			return ERR_PTR(-EOVERFLOW);
+	}
+	if (!can_modify_vma(vma))
+		return ERR_PTR(-EPERM);
+	return vma;
+}
+
+/* Must security_mmap_file() be asked? */
+static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
+				struct vm_area_struct *vma)
+{
+	unsigned long addr;
+	struct vma_run run;
+
+	for (addr = remap->start; addr < remap->end;
+	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
+		manyprots_run_in(remap, vma, addr, &run);
+		if (!manyprots_judges_mprotect(remap, vma, &run))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * manyprots_remap - remap_file_pages() with MAP_CHGPROT
+ * @start: first address, a multiple of the page size
+ * @size: bytes, a multiple of the page size
+ * @prot: PROT_READ, PROT_WRITE and PROT_EXEC, or PROT_NONE
+ * @pgoff: file page offset for @start; 0 for anonymous memory
+ * @flags: MAP_CHGPROT; with MAP_ANONYMOUS the pages become anonymous memory
+ *
+ * All or nothing, on one private mapping.  Pages whose kind and file offset
+ * stay keep their contents, the others come fresh.  With @start, @size, @prot
+ * and @pgoff 0 the call only tells whether the kernel has the feature.
+ *
+ * Context: process context; takes mmap_lock.
+ * Return: 0, or
+ * -EINVAL for an argument or a mapping that is not eligible,
+ * -EOVERFLOW as mmap(),
+ * -EACCES beyond what the mapping may be given, or to make private pages text,
+ * -EPERM for a sealed mapping, or text from a noexec mount,
+ * -ENOMEM for the commit limit, RLIMIT_DATA, vm.max_run_count or memory,
+ * -EINTR for a fatal signal, or what a security module says.
+ */
+long manyprots_remap(unsigned long start, unsigned long size,
+		     unsigned long prot, unsigned long pgoff,
+		     unsigned long flags)
+{
+	struct manyprots_remap remap = {
+		.start = untagged_addr(start),
+		.end = untagged_addr(start) + size,
+		.prot = prot,
+		.pgoff = pgoff,
+		.anonymous = flags & MAP_ANONYMOUS,
+	};
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct file *file;
+	bool asked, locked;
+	long error;
+
+	if (!manyprots_enabled())
+		return -EINVAL;
+	if (!start && !size && !prot && !pgoff && flags == MAP_CHGPROT)
+		return 0;
+	if (flags & ~(MAP_CHGPROT | MAP_ANONYMOUS | MAP_NONBLOCK))
+		return -EINVAL;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	if (offset_in_page(start) || offset_in_page(size))
+		return -EINVAL;
+	if (remap.end <= remap.start || (remap.anonymous && pgoff))
+		return -EINVAL;
+
+	/*
+	 * security_mmap_file() is called without mmap_lock, so look first and
+	 * begin again if the mapping has changed meanwhile.
+	 */
+again:
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = manyprots_find(&remap, mm);
+	if (IS_ERR(vma)) {
+		mmap_read_unlock(mm);
+		return PTR_ERR(vma);
+	}
+	asked = manyprots_asks_mmap(&remap, vma);
+	file = vma->vm_file ? get_file(vma->vm_file) : NULL;
+	mmap_read_unlock(mm);
+
+	if (asked) {
+		error = security_mmap_file(remap.zerofill ? NULL : file, prot,
+					   MAP_PRIVATE | MAP_FIXED |
+					   (remap.zerofill ? MAP_ANONYMOUS : 0));
+		if (error)
+			goto out_file;
+	}
+
+	error = -EINTR;
+	if (mmap_write_lock_killable(mm))
+		goto out_file;
+	vma = manyprots_find(&remap, mm);
+	error = PTR_ERR_OR_ZERO(vma);
+	if (error)
+		goto out_unlock;
+	if (vma->vm_file != file || (!asked && manyprots_asks_mmap(&remap, vma))) {
+		mmap_write_unlock(mm);
+		if (file)
+			fput(file);
+		goto again;
+	}
+
+	error = manyprots_plan(&remap, vma);
+	if (error)
+		goto out_unlock;
+	manyprots_commit(&remap, vma);
+	locked = vma->vm_flags & VM_LOCKED;
+	mmap_write_unlock(mm);
+	if (file)
+		fput(file);
+	if (locked)
+		mm_populate(start, size);
+	return 0;
+
+out_unlock:
+	mmap_write_unlock(mm);
+out_file:
+	if (file)
+		fput(file);
+	return error;
+}
+
+#ifdef CONFIG_SYSCTL
+static struct ctl_table manyprots_table[] = {
+	{
+		.procname	= "manyprots",
+		.data		= &sysctl_manyprots,
+		.maxlen		= sizeof(sysctl_manyprots),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_ONE,
+	},
+	{
+		.procname	= "max_run_count",
+		.data		= &sysctl_max_run_count,
+		.maxlen		= sizeof(sysctl_max_run_count),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec,
+	},
+};
+#endif
+
+static int __init manyprots_init(void)
+{
+	vma_runs_init();
+#ifdef CONFIG_SYSCTL
+	register_sysctl_init("vm", manyprots_table);
+#endif
+	return 0;
+}
+core_initcall(manyprots_init);
