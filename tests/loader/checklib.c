@@ -343,24 +343,31 @@ static void check_smaps(struct object *obj)
 }
 
 static sigjmp_buf fault_jump;
-static volatile int fault_signal, fault_code;
+static volatile sig_atomic_t fault_expected, fault_signal, fault_code;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
+	if (!fault_expected) {
+		fprintf(stderr, "# unexpected signal %d at %p\n", sig, info->si_addr);
+		_exit(3);
+	}
 	fault_signal = sig;
 	fault_code = info->si_code;
 	siglongjmp(fault_jump, 1);
 }
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum access { ACCESS_READ, ACCESS_WRITE };
 
 /* Returns the signal, 0 for none, of one access to a byte. */
 static int try_access(volatile uint8_t *p, enum access access)
 {
 	fault_signal = 0;
-	if (sigsetjmp(fault_jump, 1))
+	if (sigsetjmp(fault_jump, 1)) {
+		fault_expected = 0;
 		return fault_signal;
+	}
+	fault_expected = 1;
 	switch (access) {
 	case ACCESS_READ:
 		(void)*p;
@@ -368,10 +375,8 @@ static int try_access(volatile uint8_t *p, enum access access)
 	case ACCESS_WRITE:
 		*p = *p;
 		break;
-	case ACCESS_EXEC:
-		((void (*)(void))p)();
-		break;
 	}
+	fault_expected = 0;
 	return 0;
 }
 
@@ -385,10 +390,11 @@ static void check_contents(struct object *obj)
 		uint8_t *mem = obj->mem + (a - obj->lo);
 		const uint8_t *expect = obj->expect + (a - obj->lo);
 		const uint8_t *mask = obj->mask + (a - obj->lo);
-		bool readable = pi->prot;	/* x86 knows no write-only */
+		bool readable = pi->prot & PROT_READ;
 		bool behind_file = !pi->anon && pi->offset >= PAGE_UP(obj->file_size);
 
-		if (pi->prot == PROT_EXEC)
+		/* Write-only and execute-only can be more, by the hardware. */
+		if (pi->prot && !readable && !behind_file)
 			readable = !try_access(mem, ACCESS_READ);
 		for (int how = 0; how < 2; how++) {
 			if (behind_file || (how == 0 && !readable))
@@ -658,8 +664,8 @@ static void check_loop(char **paths, long times)
 		times, vmas, vmas_end, slab, slab_end);
 	if (vmas_end != vmas)
 		failures++;
-	/* One leaked in every round would be TIMES; the rest is other work. */
-	if (slab_end - slab > times / 10)
+	/* One leaked in every round would be TIMES; others work here as well. */
+	if (slab_end - slab > times / 2)
 		failures++;
 }
 
