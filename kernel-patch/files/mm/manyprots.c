@@ -281,13 +281,43 @@ bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
 }
 
 /* What the runs of a multi-protection VMA have in a range, in pages. */
-void __manyprots_sum(struct vm_area_struct *vma, unsigned long start,
-		     unsigned long end, struct vma_runs_sum *sum)
+static void manyprots_sum(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end, struct vma_runs_sum *sum)
 {
 	rcu_read_lock();
 	vma_runs_sum(READ_ONCE(vma->vm_runs), vma_index(vma, start),
 		     vma_index(vma, end) - 1, sum);
 	rcu_read_unlock();
+}
+
+unsigned long __manyprots_accounted(struct vm_area_struct *vma,
+				    unsigned long start, unsigned long end)
+{
+	struct vma_runs_sum sum;
+
+	manyprots_sum(vma, start, end, &sum);
+	return sum.account;
+}
+
+void __manyprots_stat_account(struct mm_struct *mm, struct vm_area_struct *vma,
+			      unsigned long start, unsigned long end, int sign)
+{
+	struct vma_runs_sum sum;
+
+	manyprots_sum(vma, start, end, &sum);
+	mm->exec_vm += sign * (long)sum.exec;
+	mm->data_vm += sign * (long)sum.data;
+}
+
+void __manyprots_gather(struct vm_area_struct *vma, unsigned long *accounted,
+			unsigned long *exec, unsigned long *data)
+{
+	struct vma_runs_sum sum;
+
+	manyprots_sum(vma, vma->vm_start, vma->vm_end, &sum);
+	*accounted += sum.account;
+	*exec += sum.exec;
+	*data += sum.data;
 }
 
 /**

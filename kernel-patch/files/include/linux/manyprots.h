@@ -15,8 +15,6 @@ struct vma_runs;
 
 #ifdef CONFIG_MANYPROTS
 
-#include <linux/vma_runs.h>
-
 /* The flags that a run keeps, and its VMA's vm_flags therefore does not. */
 #define VM_RUN_FLAGS	(VM_ACCESS_FLAGS | VM_ACCOUNT | VM_FLAGS_CLEAR)
 
@@ -239,8 +237,12 @@ static inline unsigned long vma_file_last(struct vm_area_struct *vma)
  */
 bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr);
 
-void __manyprots_sum(struct vm_area_struct *vma, unsigned long start,
-		     unsigned long end, struct vma_runs_sum *sum);
+unsigned long __manyprots_accounted(struct vm_area_struct *vma,
+				    unsigned long start, unsigned long end);
+void __manyprots_stat_account(struct mm_struct *mm, struct vm_area_struct *vma,
+			      unsigned long start, unsigned long end, int sign);
+void __manyprots_gather(struct vm_area_struct *vma, unsigned long *accounted,
+			unsigned long *exec, unsigned long *data);
 
 /**
  * manyprots_accounted - pages of runs that count against the commit limit
@@ -256,12 +258,7 @@ static inline unsigned long manyprots_accounted(struct vm_area_struct *vma,
 						unsigned long start,
 						unsigned long end)
 {
-	struct vma_runs_sum sum;
-
-	if (!vma_is_manyprots(vma))
-		return 0;
-	__manyprots_sum(vma, start, end, &sum);
-	return sum.account;
+	return vma_is_manyprots(vma) ? __manyprots_accounted(vma, start, end) : 0;
 }
 
 /**
@@ -282,13 +279,25 @@ static inline void manyprots_stat_account(struct mm_struct *mm,
 					  unsigned long start,
 					  unsigned long end, int sign)
 {
-	struct vma_runs_sum sum;
+	if (vma_is_manyprots(vma))
+		__manyprots_stat_account(mm, vma, start, end, sign);
+}
 
-	if (!vma_is_manyprots(vma))
-		return;
-	__manyprots_sum(vma, start, end, &sum);
-	mm->exec_vm += sign * (long)sum.exec;
-	mm->data_vm += sign * (long)sum.data;
+/**
+ * manyprots_gather - add up what a VMA's runs count for
+ * @vma: a VMA; nothing is done if it is not a multi-protection VMA
+ * @accounted: pages that count against the commit limit
+ * @exec: pages of exec_vm
+ * @data: pages of data_vm
+ *
+ * Context: mmap_lock held for writing.
+ */
+static inline void manyprots_gather(struct vm_area_struct *vma,
+				    unsigned long *accounted,
+				    unsigned long *exec, unsigned long *data)
+{
+	if (vma_is_manyprots(vma))
+		__manyprots_gather(vma, accounted, exec, data);
 }
 
 /**
@@ -309,29 +318,6 @@ static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
 static inline void manyprots_mm_init(struct mm_struct *mm)
 {
 	atomic_long_set(&mm->run_count, 0);
-}
-
-/**
- * manyprots_gather - add up what a VMA's runs count for
- * @vma: a VMA; nothing is done if it is not a multi-protection VMA
- * @accounted: pages that count against the commit limit
- * @exec: pages of exec_vm
- * @data: pages of data_vm
- *
- * Context: mmap_lock held for writing.
- */
-static inline void manyprots_gather(struct vm_area_struct *vma,
-				    unsigned long *accounted,
-				    unsigned long *exec, unsigned long *data)
-{
-	struct vma_runs_sum sum;
-
-	if (!vma_is_manyprots(vma))
-		return;
-	__manyprots_sum(vma, vma->vm_start, vma->vm_end, &sum);
-	*accounted += sum.account;
-	*exec += sum.exec;
-	*data += sum.data;
 }
 
 int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
