@@ -120,7 +120,7 @@ struct cache {
 	bool merged;
 };
 
-#define MAX_CACHES 32
+#define MAX_CACHES 128
 
 struct slab {
 	int error;		/* errno of reading slabinfo, 0 if read */
@@ -975,7 +975,7 @@ static void read_slab(struct slab *slab)
 		return;
 	}
 	pos = b.p;
-	while ((line = next_line(&pos)) && slab->nr < MAX_CACHES) {
+	while ((line = next_line(&pos))) {
 		struct cache c = {};
 		const char *data = strstr(line, ": slabdata ");
 		bool ours = false;
@@ -991,6 +991,9 @@ static void read_slab(struct slab *slab)
 		if (!ours && strncmp(c.name, RUN_CACHES, strlen(RUN_CACHES)))
 			continue;
 		c.merged = is_merged(c.name);
+		if (slab->nr == MAX_CACHES)
+			die(EXIT_SELF, "%s/slabinfo: too many caches",
+			    proc_dir);
 		slab->cache[slab->nr++] = c;
 	}
 	free(b.p);
@@ -1317,6 +1320,10 @@ static void table_slab(FILE *f, const struct slab *s,
 	for (i = 0; i < s->nr; i++) {
 		const struct cache *c = &s->cache[i];
 
+		/* One of the many sizes of run maps that is not in use. */
+		if (!c->slabs && !c->merged &&
+		    (!before || !find_cache(before, c->name)->slabs))
+			continue;
 		merged |= c->merged;
 		fprintf(f, "%-23s%s %10" PRIu64 " %8" PRIu64 " %12" PRIu64
 			" %12" PRIu64, c->name, c->merged ? "*" : " ",
