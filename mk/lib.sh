@@ -43,6 +43,7 @@ object_dir() {
 in_object_dir() {
 	dir_=$1
 	shift
+	: > "$dir_.unfinished"
 	rc=0
 	trap : INT TERM HUP
 	"$@" || rc=$?
