@@ -354,7 +354,7 @@ static void *changer(void *arg)
 			mprotect(area + i * PS, n * PS, RW);
 			break;
 		case 3:
-			mp_rfp(area + i * PS, n * PS, RW, rand_r(&seed) % 64, MAP_CHGPROT);
+			mp_rfp(area + i * PS, n * PS, RW, rand_r(&seed) % 60, MAP_CHGPROT);
 			break;
 		case 4:
 			mp_rfp(area + i * PS, n * PS, R, 0, MAP_CHGPROT | MAP_ANONYMOUS);
