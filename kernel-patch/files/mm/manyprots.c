@@ -655,6 +655,37 @@ static void manyprots_demote(struct vm_area_struct *vma)
 		fput(file);
 }
 
+/*
+ * Let the file go when no run maps it any more: an anonymous VMA must not
+ * keep a file system busy.
+ */
+static void manyprots_let_go(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+	struct file *file = vma->vm_file;
+	struct vma_run run;
+
+	if (!file || vma_runs_find_file(vma->vm_runs, vma->vm_pgoff,
+					vma_last_index(vma), 0, ULONG_MAX, &run))
+		return;
+	mapping = vma_leave_i_mmap(vma);
+	vma_close(vma);
+	vma->vm_file = NULL;
+	vma->vm_ops = NULL;
+	vma_enter_i_mmap(vma, mapping);
+	fput(file);
+}
+
+/* manyprots_after_split() of multi-protection VMAs. */
+void __manyprots_after_split(struct vm_area_struct *vma,
+			     struct vm_area_struct *new)
+{
+	manyprots_count(vma->vm_mm, vma, 1);
+	manyprots_count(new->vm_mm, new, 1);
+	manyprots_let_go(vma);
+	manyprots_let_go(new);
+}
+
 /**
  * manyprots_isolate - split a part off, as ordinary a VMA as it can be
  * @vma: a VMA; returned as it is if it is not a multi-protection VMA
@@ -698,6 +729,35 @@ struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 	vma_start_write(vma);
 	vma_runs_publish(vma, runs);
 	return vma;
+}
+
+/**
+ * manyprots_split_runs - make a range ordinary VMAs, one for each run
+ * @mm: the mm
+ * @start: first address of the range
+ * @end: address after it
+ *
+ * For what is not taught about runs.  A run that cannot be an ordinary VMA
+ * stays a multi-protection VMA of one run, see manyprots_isolate().
+ *
+ * Context: mmap_lock held for writing.  VMA iterators become stale.
+ * Return: 0 or a negative error, with a part of the range split.
+ */
+int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
+			 unsigned long end)
+{
+	struct vm_area_struct *vma;
+
+	while (start < end && (vma = find_vma_intersection(mm, start, end))) {
+		start = max(start, vma->vm_start);
+		if (vma_is_manyprots(vma))
+			vma = manyprots_isolate(vma, start,
+						min(vma_run_end(vma, start), end));
+		if (IS_ERR(vma))
+			return PTR_ERR(vma);
+		start = vma->vm_end;
+	}
+	return 0;
 }
 
 /**
@@ -817,7 +877,7 @@ struct manyprots_remap {
 	struct vma_runs *runs;	/* the new map */
 	bool moved;		/* some page gets another offset or kind */
 	long charge;		/* pages to add to the commit charge */
-	long data;		/* pages to add to data_vm */
+	long data;		/* pages kept that become data */
 };
 
 /* Does @run, which is cut to the range, keep its pages? */
@@ -955,8 +1015,14 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 		access |= old & VM_ACCOUNT;
 	}
 	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
-	remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
-	remap->moved |= !keep;
+	if (keep) {
+		remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+	} else {
+		/* mmap() does not count what it replaces. */
+		if (!may_expand_vm(vma->vm_mm, access, 0))
+			return -ENOMEM;
+		remap->moved = true;
+	}
 
 	next.attr |= vma_run_attr(access) | (anon ? VMA_RUN_ANON : 0);
 	if (!remap->zerofill)
@@ -1071,6 +1137,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 		uprobe_mmap(vma);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
+	manyprots_let_go(vma);
 }
 
 /* The VMA that holds the whole range, if the call is valid on it. */

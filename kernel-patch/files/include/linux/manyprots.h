@@ -329,9 +329,29 @@ void vma_runs_drop(struct vm_area_struct *vma);
 unsigned long vma_nr_runs(struct vm_area_struct *vma);
 void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma,
 		     int sign);
+void __manyprots_after_split(struct vm_area_struct *vma,
+			     struct vm_area_struct *new);
+
+/**
+ * manyprots_after_split - a VMA was split in two
+ * @vma: one of them
+ * @new: the other one
+ *
+ * Context: mmap_lock held for writing, both VMAs write-locked; before the
+ * split manyprots_count() took away the runs of the one VMA.
+ */
+static inline void manyprots_after_split(struct vm_area_struct *vma,
+					 struct vm_area_struct *new)
+{
+	if (vma_is_manyprots(vma))
+		__manyprots_after_split(vma, new);
+}
+
 struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 					 unsigned long start,
 					 unsigned long end);
+int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
+			 unsigned long end);
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 					  struct vm_area_struct *vma,
 					  unsigned long start,
@@ -476,11 +496,22 @@ static inline void manyprots_count(struct mm_struct *mm,
 {
 }
 
+static inline void manyprots_after_split(struct vm_area_struct *vma,
+					 struct vm_area_struct *new)
+{
+}
+
 static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 						       unsigned long start,
 						       unsigned long end)
 {
 	return vma;
+}
+
+static inline int manyprots_split_runs(struct mm_struct *mm,
+				       unsigned long start, unsigned long end)
+{
+	return 0;
 }
 
 static inline struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
