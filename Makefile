@@ -92,7 +92,7 @@ all: um x86_64 stock glibc tools
 GUEST ?= um
 demo: $(GUEST) $(GUEST)-stock glibc tools
 	@GUEST=$(GUEST) tools/demo
-check: all
+check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
