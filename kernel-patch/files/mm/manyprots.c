@@ -562,7 +562,8 @@ static bool manyprots_eligible(struct vm_area_struct *vma)
 	if ((vma->vm_end - vma->vm_start) >> PAGE_SHIFT > U32_MAX)
 		return false;
 	if (vma->vm_file)
-		return vma->vm_ops && vma->vm_ops->map_pages == filemap_map_pages;
+		return vma->vm_ops && !vma_is_dax(vma) &&
+			vma->vm_ops->map_pages == filemap_map_pages;
 	return vma_is_anonymous(vma);
 }
 
