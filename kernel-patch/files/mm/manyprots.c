@@ -633,10 +633,11 @@ static void manyprots_demote(struct vm_area_struct *vma)
 	if (!anon)
 		unlink_anon_vmas(vma);
 	manyprots_count(vma->vm_mm, vma, -1);
+	if (run.attr & VMA_RUN_ZEROFILL)
+		vma_close(vma);
 
 	mapping = vma_leave_i_mmap(vma);
 	if (run.attr & VMA_RUN_ZEROFILL) {
-		vma_close(vma);
 		vma->vm_file = NULL;
 		vma->vm_ops = NULL;
 		if (!anon)
@@ -669,8 +670,8 @@ static void manyprots_let_go(struct vm_area_struct *vma)
 	if (!file || vma_runs_find_file(vma->vm_runs, vma->vm_pgoff,
 					vma_last_index(vma), 0, ULONG_MAX, &run))
 		return;
-	mapping = vma_leave_i_mmap(vma);
 	vma_close(vma);
+	mapping = vma_leave_i_mmap(vma);
 	vma->vm_file = NULL;
 	vma->vm_ops = NULL;
 	vma_enter_i_mmap(vma, mapping);
