@@ -289,7 +289,14 @@ TEST(arenas_cost_one_vma)
 	if (mp_stock) {
 		EXPECT_GE(n, 24);
 	} else {
-		EXPECT_LE(n, 19);
+		EXPECT_LE(n, 19) {
+			int k, entries = mp_parse("/proc/self/smaps", mp_tab[0], 0, -1UL);
+
+			for (k = 0; k < entries; k++)
+				TH_LOG("%lx-%lx %s %s%s %s", mp_tab[0][k].start, mp_tab[0][k].end,
+				       mp_tab[0][k].perms, mp_tab[0][k].multi ? "mp " : "",
+				       mp_tab[0][k].continued ? "mc" : "", mp_tab[0][k].name);
+		}
 	}
 	pthread_barrier_wait(&all_done);
 	for (i = 0; i < 8; i++)
