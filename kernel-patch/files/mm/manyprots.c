@@ -1135,7 +1135,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
 
 	manyprots_change_protection(remap, vma);
-	if (remap->moved && vma->vm_file)
+	if (vma->vm_file)
 		uprobe_mmap(vma);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
