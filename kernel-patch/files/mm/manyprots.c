@@ -1139,7 +1139,6 @@ static void manyprots_commit(struct manyprots_remap *remap,
 		uprobe_mmap(vma);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
-	manyprots_let_go(vma);
 }
 
 /* The VMA that holds the whole range, if the call is valid on it. */

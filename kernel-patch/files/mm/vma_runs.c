@@ -432,34 +432,33 @@ static void vma_run_child_total(struct vma_run_child *child, u32 end)
 {
 	const struct vma_run_node *node = child->node;
 	const struct vma_run_entry *last = vma_run_last(node);
+	struct vma_run_child total = {
+		.start = child->start,
+		.end = end,
+		.first_pgoff = ULONG_MAX,
+		.node = child->node,
+	};
 	u32 i;
-
-	child->end = end;
-	child->count = 0;
-	child->account = 0;
-	child->data = 0;
-	child->exec = 0;
-	child->first_pgoff = ULONG_MAX;
-	child->last_pgoff = 0;
 
 	if (node->level) {
 		for (i = 0; i < node->nr; i++) {
 			const struct vma_run_child *c = &node->child[i];
 
-			child->count += c->count;
-			child->account += c->account;
-			child->data += c->data;
-			child->exec += c->exec;
-			child->first_pgoff = min(child->first_pgoff, c->first_pgoff);
-			child->last_pgoff = max(child->last_pgoff, c->last_pgoff);
+			total.count += c->count;
+			total.account += c->account;
+			total.data += c->data;
+			total.exec += c->exec;
+			total.first_pgoff = min(total.first_pgoff, c->first_pgoff);
+			total.last_pgoff = max(total.last_pgoff, c->last_pgoff);
 		}
 	} else {
-		child->count = node->nr;
+		total.count = node->nr;
 		for (i = 0; i + 1 < node->nr; i++)
-			vma_run_child_add(child, &node->run[i],
+			vma_run_child_add(&total, &node->run[i],
 					  node->run[i + 1].start - node->run[i].start);
 	}
-	vma_run_child_add(child, last, end == child->start ? 0 : end - last->start);
+	vma_run_child_add(&total, last, end == child->start ? 0 : end - last->start);
+	*child = total;
 }
 
 /*
