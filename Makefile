@@ -6,6 +6,7 @@ make demo          ffmpeg and python3 on stock and on manyprots, compared
                    (GUEST=x86_64: under QEMU; default: User-mode Linux)
 make check         all tests
 make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+make bench-fork    fork and exec with 100 libraries, patched over stock
 
 make um            build/um/patched/linux          User-mode Linux, patched
 make x86_64        build/x86_64/patched/bzImage    x86_64, patched
@@ -29,7 +30,7 @@ endef
 FORCE:
 
 export HELP JOBS
-.PHONY: help all stock tools demo check check-debug kernel-series clean distclean
+.PHONY: help all stock tools demo check check-debug bench-fork kernel-series clean distclean
 help:
 	@echo "$$HELP"
 
@@ -96,6 +97,8 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
+bench-fork: x86_64 x86_64-stock glibc
+	@bench/fork
 kernel-series: build/src/linux-stock.stamp
 	@mk/kernel-series
 
