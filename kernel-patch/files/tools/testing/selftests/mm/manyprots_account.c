@@ -240,8 +240,9 @@ TEST_F(lib, overcommit_never)
 	len = ((size_t)limit * 1024 + (64 << 20)) & ~(PS - 1);
 	m = mmap(NULL, len, R, MAP_PRIVATE, self->p.fd, 0);
 	EXPECT_NE(MAP_FAILED, m);
-	if (!mp_stock)
+	if (!mp_stock) {
 		EXPECT_EQ(0, mp_rfp(m + PS, PS, RX, 1, MAP_CHGPROT));
+	}
 	EXPECT_EQ(mp_stock ? -EINVAL : -ENOMEM, mp_rfp(m, len, RW, 0, MAP_CHGPROT));
 	EXPECT_EQ(MP_ACCERR, mp_put(m, 1));
 	EXPECT_EQ(mp_stock ? -EINVAL : -ENOMEM,
@@ -434,8 +435,9 @@ TEST(arena_commit)
 		ASSERT_EQ(0, mprotect(m, i * 64 * PS, RW));
 		ASSERT_EQ(was + i * 64 * PS / 1024, mp_status("VmData"));
 	}
-	if (!mp_stock)
+	if (!mp_stock) {
 		ASSERT_EQ(vmas, mp_vmas());
+	}
 	ASSERT_EQ(0, munmap(m, len));
 	ASSERT_EQ(was, mp_status("VmData"));
 }
@@ -463,8 +465,9 @@ TEST(memcg_charge)
 	m = mmap(NULL, 2 * n * PS, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT_NE(MAP_FAILED, m);
 	was = mp_sysctl(name);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, mprotect(m + 2 * i * PS, PS, R));
+	}
 	now = mp_sysctl(name);
 	/* 2 * 40,000 runs, a few bytes each at the least; the charge is in batches. */
 	EXPECT_GT(now - was, (long)n * 8);

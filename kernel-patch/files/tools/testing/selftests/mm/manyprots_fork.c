@@ -214,8 +214,9 @@ TEST(no_leak)
 	/* Per-CPU slabs count as active: only a growth with the rounds is a leak. */
 	usleep(300000);
 	before = mp_slab("vma_run");
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, mp_in_child(churn, &l));
+	}
 	for (i = 0; i < 20; i++) {
 		usleep(200000);		/* RCU */
 		after = mp_slab("vma_run");

@@ -38,8 +38,9 @@ TEST_F(lib, process_vm_readv)
 		for (n = 1; at + n <= LIB_PAGES + 1; n += 2) {
 			memset(buf, 0xee, sizeof(buf[0]));
 			r = mp_both(&self->p, vm_read(buf[side], b + at * PS + 5, n * PS - 9));
-			if (r > 0)
+			if (r > 0) {
 				ASSERT_EQ(0, memcmp(buf[0], buf[1], r));
+			}
 		}
 	ASSERT_EQ(LIB_HOLE * PS, mp_both(&self->p, vm_read(buf[side], b, LIB_PAGES * PS)));
 	ASSERT_EQ(-EFAULT, mp_both(&self->p, vm_read(buf[side], b + LIB_HOLE * PS, PS)));

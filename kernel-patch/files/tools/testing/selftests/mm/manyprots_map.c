@@ -159,13 +159,15 @@ TEST_F(lib, reverse_and_repeat)
 {
 	size_t i;
 
-	for (i = 0; i < LIB_PAGES; i++)
+	for (i = 0; i < LIB_PAGES; i++) {
 		ASSERT_EQ(0, mp_chg(&self->p, i, 1, i & 1 ? RW : R, MP_FILE, LIB_PAGES - i));
+	}
 	ASSERT_EQ(0, mp_same(0));
 	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI] + 5 * PS, LIB_PAGES - 5));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
-	for (i = 0; i < LIB_PAGES; i++)
+	for (i = 0; i < LIB_PAGES; i++) {
 		ASSERT_EQ(0, mp_chg(&self->p, i, 1, RW, MP_FILE, 7));
+	}
 	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI], 7));
 	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI] + 18 * PS, 7));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
@@ -240,8 +242,9 @@ TEST_F(anon, contents_kept)
 {
 	size_t i;
 
-	for (i = 5; i < 9; i++)
+	for (i = 5; i < 9; i++) {
 		ASSERT_EQ(0, mp_both(&self->p, mp_put(b + i * PS + i, 'A' + i)));
+	}
 	ASSERT_EQ(0, mp_chg(&self->p, 4, 6, R, MP_ANON, 0));
 	ASSERT_EQ('A' + 6, self->p.base[MULTI][6 * PS + 6]);
 	ASSERT_EQ(0, mp_same(MP_WRITES));

@@ -43,14 +43,16 @@ TEST_F(lib, munmap_middle)
 	mp_dirty_library(&self->p);
 	ASSERT_EQ(0, mp_both(&self->p, munmap(b + LIB_RO * PS + PS, 3 * PS)));
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
-	if (!mp_stock)
+	if (!mp_stock) {
 		ASSERT_EQ(2, mp_window_vmas(MULTI));
+	}
 	/* Both halves still take mprotect in place. */
 	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + PS, 2 * PS, RW)));
 	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_DATA * PS, PS, R)));
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
-	if (!mp_stock)
+	if (!mp_stock) {
 		ASSERT_EQ(2, mp_window_vmas(MULTI));
+	}
 }
 
 /* Each page alone unmapped, in an order that leaves every kind of remainder. */

@@ -39,8 +39,9 @@ TEST_F(lib, vma_count_constant)
 		ASSERT_EQ(0, mp_rfp(NULL, 0, 0, 0, MAP_CHGPROT) * !mp_stock);
 		ASSERT_EQ(0, mprotect(self->p.base[MULTI] + at * PS, n * PS, prots[i % 7]));
 	}
-	if (!mp_stock)
+	if (!mp_stock) {
 		ASSERT_EQ(vmas, mp_vmas());
+	}
 	ASSERT_TRUE(mp_one_vma());
 }
 

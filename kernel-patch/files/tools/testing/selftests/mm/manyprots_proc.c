@@ -52,11 +52,13 @@ TEST_F(lib, smaps_mp_and_mc)
 	ASSERT_EQ(0, munmap(self->p.base[MULTI] + LIB_HOLE * PS, PS));
 	n = mp_entries(MULTI, "/proc/self/smaps");
 	ASSERT_EQ(7, n);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		EXPECT_EQ(i > 0 && i != 3, mp_tab[MULTI][i].continued);
+	}
 	n = mp_entries(EQUIV, "/proc/self/smaps");
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		EXPECT_FALSE(mp_tab[EQUIV][i].multi);
+	}
 }
 
 /* smaps numbers by run: what is private, anonymous, and how large. */
@@ -136,8 +138,9 @@ TEST(maps_many_runs)
 
 	p.fd = -1;
 	ASSERT_EQ(0, mp_map(&p, &whole, 1));
-	for (i = 0; i < 2000; i += 2)
+	for (i = 0; i < 2000; i += 2) {
 		ASSERT_EQ(0, mp_chg(&p, i, 1, RW, MP_ANON, 0));
+	}
 	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
 	ASSERT_EQ(2000, mp_entries(MULTI, "/proc/self/maps"));
 	ASSERT_EQ(2000, mp_entries(MULTI, "/proc/self/smaps"));
@@ -293,8 +296,9 @@ TEST_F(lib, soft_dirty)
 	mp_both(&self->p, mp_put(b + LIB_DATA * PS, 2));
 	mp_both(&self->p, mp_put(b + (LIB_BSS + 1) * PS, 2));
 	mp_both(&self->p, pread(fd, v[side], sizeof(v[0]), (unsigned long)b / PS * 8));
-	for (i = LIB_DATA; i < LIB_PAGES; i++)
+	for (i = LIB_DATA; i < LIB_PAGES; i++) {
 		EXPECT_EQ(v[1][i] >> 55 & 1, v[0][i] >> 55 & 1) TH_LOG("page %zu", i);
+	}
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 	close(fd);
 }
@@ -596,8 +600,9 @@ TEST(core_file_many_runs)
 
 	self->p.fd = -1;
 	ASSERT_EQ(0, mp_map(&self->p, &whole, 1));
-	for (i = 0; i < 4000; i += 2)
+	for (i = 0; i < 4000; i += 2) {
 		ASSERT_EQ(0, mp_chg(&self->p, i, 1, RW, MP_ANON, 0));
+	}
 	for (i = 0; i < 4000; i += 8)
 		mp_both(&self->p, mp_put(b + i * PS, i));
 	core_same(-1);

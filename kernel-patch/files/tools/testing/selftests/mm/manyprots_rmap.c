@@ -89,9 +89,10 @@ TEST_F(file, truncate_single_pages)
 {
 	size_t i;
 
-	for (i = 0; i < LIB_PAGES; i++)
+	for (i = 0; i < LIB_PAGES; i++) {
 		ASSERT_EQ(0, mp_chg(&self->p, i, 1, i % 3 ? R : RW, MP_FILE,
 				    i * 11 % LIB_PAGES + 20));
+	}
 	ASSERT_EQ(0, mp_same(0));
 	for (i = LIB_PAGES + 20; i > 18; i--) {
 		ASSERT_EQ(0, ftruncate(self->p.fd, i * PS));
@@ -104,13 +105,15 @@ TEST_F(file, truncate_page_mapped_often)
 {
 	size_t i;
 
-	for (i = 0; i < LIB_PAGES; i++)
+	for (i = 0; i < LIB_PAGES; i++) {
 		ASSERT_EQ(0, mp_chg(&self->p, i, 1, i & 1 ? RW : R, MP_FILE, 5));
+	}
 	ASSERT_EQ(0, mp_same(0));
 	ASSERT_EQ(0, mp_both(&self->p, mp_put(b + 3 * PS, 'x')));
 	ASSERT_EQ(0, ftruncate(self->p.fd, 5 * PS));
-	for (i = 0; i < LIB_PAGES; i++)
+	for (i = 0; i < LIB_PAGES; i++) {
 		ASSERT_EQ(MP_ADRERR, mp_read(self->p.base[MULTI] + i * PS));
+	}
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
@@ -275,8 +278,9 @@ TEST_F(file, swap)
 		ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_RELRO * PS,
 						       (LIB_PAGES - LIB_RELRO) * PS,
 						       MADV_PAGEOUT)));
-		if (round & 1)
+		if (round & 1) {
 			ASSERT_EQ(MP_ACCERR, mp_put(m + LIB_RELRO * PS + 7, 'x'));
+		}
 		ASSERT_EQ('r', m[LIB_RELRO * PS + 7]);
 		if (round & 2)
 			mp_both(&self->p, mprotect(b + LIB_DATA * PS, 3 * PS, round & 1 ? R : RW));
@@ -341,8 +345,9 @@ TEST(swap_anonymous_runs)
 	ASSERT_EQ(0, mp_map(&p, &whole, 1));
 	for (i = 0; i < n; i++)
 		mp_both(&p, mp_put(b + i * PS + i % PS, i));
-	for (i = 0; i < n; i += 3)
+	for (i = 0; i < n; i += 3) {
 		ASSERT_EQ(0, mp_chg(&p, i, 1, i & 1 ? R : NONE, MP_ANON, 0));
+	}
 	ASSERT_EQ(0, mp_both(&p, madvise(b, n * PS, MADV_PAGEOUT)));
 	ASSERT_EQ(0, mp_same(0));
 	ASSERT_EQ(0, mp_both(&p, madvise(b, n * PS, MADV_PAGEOUT)));

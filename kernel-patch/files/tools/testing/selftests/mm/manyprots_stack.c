@@ -80,8 +80,9 @@ TEST_F(areas, guard)
 
 	ASSERT_EQ(0, mprotect(m, 64 * PS, NONE));
 	ASSERT_EQ(0, mprotect(m + PS, 63 * PS, RW));
-	for (i = 1; i < 64; i++)
+	for (i = 1; i < 64; i++) {
 		ASSERT_EQ(0, mp_put(m + i * PS + i, i));
+	}
 	EXPECT_EQ(MP_ACCERR, mp_put(m + PS - 1, 1));
 	EXPECT_EQ(MP_ACCERR, mp_read(m));
 	EXPECT_EQ(MP_MAPERR, mp_read(m - 1));
@@ -89,8 +90,9 @@ TEST_F(areas, guard)
 	EXPECT_EQ(MP_ACCERR, mp_read(m + 20 * PS));
 	ASSERT_EQ(0, mprotect(m + 20 * PS, PS, R));
 	EXPECT_EQ(20, m[20 * PS + 20]);
-	for (i = 1; i < 64; i++)
+	for (i = 1; i < 64; i++) {
 		ASSERT_EQ((char)i, m[i * PS + i]);
+	}
 }
 
 /* Charges and counters are by page whichever way it is kept. */
@@ -121,13 +123,15 @@ TEST_F(areas, grow)
 	}
 	EXPECT_EQ(mp_stock || !variant->in_place ? 1 : 0, mp_vmas() - vmas);
 	/* And back, as trimming does. */
-	for (i = 62; i > 0; i--)
+	for (i = 62; i > 0; i--) {
 		ASSERT_EQ(0, mprotect(self->p.base[0] + i * PS, PS, NONE));
+	}
 	ASSERT_EQ(0, mp_read(self->p.base[0]));
 	/* All alike again. */
 	ASSERT_EQ(0, mprotect(self->p.base[0], 64 * PS, RW));
-	for (i = 0; i < 63; i++)
+	for (i = 0; i < 63; i++) {
 		ASSERT_EQ(i, self->p.base[0][i * PS]);
+	}
 }
 
 /* The in-place side equals one whose pages were mapped one by one. */
@@ -154,12 +158,15 @@ TEST_F(areas, alternate_pages)
 {
 	size_t i;
 
-	for (i = 0; i < 64; i += 2)
+	for (i = 0; i < 64; i += 2) {
 		ASSERT_EQ(0, mprotect(self->p.base[0] + i * PS, PS, R));
-	for (i = 1; i < 64; i += 2)
+	}
+	for (i = 1; i < 64; i += 2) {
 		ASSERT_EQ(0, mprotect(self->p.base[0] + i * PS, PS, RW));
-	for (i = 0; i < 64; i++)
+	}
+	for (i = 0; i < 64; i++) {
 		ASSERT_EQ(i & 1 ? 0 : MP_ACCERR, mp_put(self->p.base[0] + i * PS, 1));
+	}
 	EXPECT_EQ(mp_stock || !variant->in_place ? 64 : 1, mp_window_vmas(0));
 }
 
@@ -225,8 +232,9 @@ TEST(threads_cost_one_vma)
 	mallopt(M_ARENA_MAX, 1);
 	pthread_barrier_init(&all_there, NULL, 33);
 	pthread_barrier_init(&all_done, NULL, 33);
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 32; i++) {
 		ASSERT_EQ(0, pthread_create(&t[i].t, NULL, thread_fn, &t[i]));
+	}
 	pthread_barrier_wait(&all_there);
 	n = mp_vmas() - vmas;
 	if (mp_stock) {
@@ -282,8 +290,9 @@ TEST(arenas_cost_one_vma)
 	vmas = mp_vmas();
 	pthread_barrier_init(&all_there, NULL, 9);
 	pthread_barrier_init(&all_done, NULL, 9);
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, arena_fn, NULL));
+	}
 	pthread_barrier_wait(&all_there);
 	n = mp_vmas() - vmas;
 	if (mp_stock) {
@@ -395,16 +404,18 @@ TEST(hundred_thousand_runs)
 	m = map_at(0, n, NONE, MAP_NORESERVE);
 	ASSERT_NE(MAP_FAILED, m);
 	vmas = mp_vmas();
-	for (i = 0; i < n; i += 2)
+	for (i = 0; i < n; i += 2) {
 		ASSERT_EQ(0, mprotect(m + i * PS, PS, R)) TH_LOG("page %zu", i);
+	}
 	EXPECT_EQ(vmas, mp_vmas());
 	for (i = 0; i < n; i += 9973) {
 		EXPECT_EQ(i & 1 ? MP_ACCERR : 0, mp_read(m + i * PS));
 		EXPECT_EQ(MP_ACCERR, mp_put(m + i * PS, 1));
 	}
 	/* In the other direction and order: they join again. */
-	for (i = n - 2; i > n - 20002; i -= 2)
+	for (i = n - 2; i > n - 20002; i -= 2) {
 		ASSERT_EQ(0, mprotect(m + i * PS, PS, NONE));
+	}
 	EXPECT_EQ(MP_ACCERR, mp_read(m + (n - 2) * PS));
 	EXPECT_EQ(0, mp_read(m + (n - 20002) * PS));
 	/* A hole in the middle, a fork, an exit. */

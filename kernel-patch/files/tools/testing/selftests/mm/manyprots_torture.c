@@ -452,11 +452,13 @@ TEST(threads)
 	ASSERT_GE(tp.fd, 0);
 	area = mmap(NULL, T_PAGES * PS, R, MAP_PRIVATE, tp.fd, 0);
 	ASSERT_NE(MAP_FAILED, area);
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < 16; i++) {
 		ASSERT_EQ(0, mp_rfp(area + i * PS, PS, i & 1 ? R : RX, i ^ 3, MAP_CHGPROT));
+	}
 	ASSERT_EQ(0, mp_rfp(area + 16 * PS, 16 * PS, RW, 0, MAP_CHGPROT | MAP_ANONYMOUS));
-	for (i = 0; i < ARRAY_SIZE(fn); i++)
+	for (i = 0; i < ARRAY_SIZE(fn); i++) {
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, fn[i], (void *)(i & 1)));
+	}
 	sleep(6);
 	stop = 1;
 	for (i = 0; i < ARRAY_SIZE(fn); i++)
