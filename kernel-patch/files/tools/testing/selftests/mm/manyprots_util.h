@@ -242,7 +242,10 @@ static ssize_t mp_slurp(const char *file)
 	if (fd < 0)
 		return -1;
 	while (n < (ssize_t)sizeof(mp_text) - 1) {
-		r = read(fd, mp_text + n, sizeof(mp_text) - 1 - n);
+		size_t room = sizeof(mp_text) - 1 - n;
+
+		/* A sysctl refuses to be read into a buffer of several MiB. */
+		r = read(fd, mp_text + n, room < 1 << 20 ? room : 1 << 20);
 		if (r <= 0)
 			break;
 		n += r;
