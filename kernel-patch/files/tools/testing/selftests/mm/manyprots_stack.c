@@ -272,9 +272,10 @@ static void *arena_fn(void *arg)
 		memset(p[i], i, 20000);
 	}
 	pthread_barrier_wait(&all_there);
+	/* Not before all is counted: free() may map over the end of an arena. */
+	pthread_barrier_wait(&all_done);
 	for (i = 0; i < 64; i++)
 		free(p[i]);
-	pthread_barrier_wait(&all_done);
 	return NULL;
 }
 
