@@ -429,9 +429,11 @@ static void check_faults(struct object *obj)
 		const struct page_info *pi = page_of(obj, a);
 		uint8_t *mem = obj->mem + (a - obj->lo);
 
+		/* Execute-only is a protection key where the CPU has them. */
 		if (!(pi->prot & PROT_WRITE) &&
 		    (try_access(mem, ACCESS_WRITE) != SIGSEGV ||
-		     fault_code != SEGV_ACCERR))
+		     (fault_code != SEGV_ACCERR &&
+		      (fault_code != SEGV_PKUERR || pi->prot != PROT_EXEC))))
 			complain(obj, "%#lx: write: signal %d, si_code %d", a,
 				 fault_signal, fault_code);
 		if (!pi->prot &&
