@@ -6,6 +6,7 @@ make demo          ffmpeg and python3 on stock and on manyprots, compared
                    (GUEST=x86_64: under QEMU; default: User-mode Linux)
 make check         all tests
 make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
 make bench-fork    fork and exec with 100 libraries, patched over stock
 
 make um            build/um/patched/linux          User-mode Linux, patched
@@ -97,6 +98,9 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
+.PHONY: fuzz
+fuzz: $(GUEST)
+	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
 bench-fork: x86_64 x86_64-stock glibc
 	@bench/fork
 kernel-series: build/src/linux-stock.stamp
