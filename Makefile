@@ -6,6 +6,10 @@ make demo          ffmpeg and python3 on stock and on manyprots, compared
                    (GUEST=x86_64: under QEMU; default: User-mode Linux)
 make check         all tests
 make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+make check-suites  the kernel's own selftests/mm, stock against patched
+make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
+make check-pressure  little memory, swap, allocations that fail, leaks
+make check-kcsan   threads on four processors on a kernel with KCSAN
 make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
 make bench-fork    fork and exec with 100 libraries, patched over stock
 
@@ -16,7 +20,8 @@ make x86_64-debug  build/x86_64/debug/bzImage      patched, with debugging
 make glibc         build/glibc/root                patched glibc
 make tools         build/tools                     vmas ...
 make all           all of these but the debugging kernel
-                   (also um-stock, x86_64-stock, um-debug, glibc-stock)
+                   (also um-stock, x86_64-stock, um-debug, glibc-stock,
+                   um-suites, x86_64-suites, x86_64-suites-stock, x86_64-kcsan)
 
 make kernel-series build/kernel-series             the kernel patches for git am
 make clean         remove what was built, keep the unpacked sources
@@ -60,9 +65,13 @@ build/x86_64/%/bzImage: mk/kernel $C/common.config $C/x86_64.config
 STOCK = build/um/stock/linux build/x86_64/stock/bzImage
 PATCHED = build/um/patched/linux build/x86_64/patched/bzImage
 DEBUG = build/um/debug/linux build/x86_64/debug/bzImage
-$(STOCK): build/src/linux-stock.stamp
-$(PATCHED) $(DEBUG): build/src/linux-patched.stamp $C/manyprots.config
+SUITES = build/um/suites/linux build/x86_64/suites/bzImage
+KCSAN = build/x86_64/kcsan/bzImage
+$(STOCK) build/x86_64/suites-stock/bzImage: build/src/linux-stock.stamp
+$(PATCHED) $(DEBUG) $(SUITES) $(KCSAN): build/src/linux-patched.stamp $C/manyprots.config
 $(DEBUG): $(wildcard $C/*debug.config)
+$(SUITES) build/x86_64/suites-stock/bzImage: $(wildcard $C/*suites.config)
+$(KCSAN): $C/kcsan.config
 
 .PHONY: um um-stock um-debug x86_64 x86_64-stock x86_64-debug
 um: build/um/patched/linux
@@ -71,6 +80,11 @@ um-debug: build/um/debug/linux
 x86_64: build/x86_64/patched/bzImage
 x86_64-stock: build/x86_64/stock/bzImage
 x86_64-debug: build/x86_64/debug/bzImage
+.PHONY: um-suites x86_64-suites x86_64-suites-stock x86_64-kcsan
+um-suites: build/um/suites/linux
+x86_64-suites: build/x86_64/suites/bzImage
+x86_64-suites-stock: build/x86_64/suites-stock/bzImage
+x86_64-kcsan: build/x86_64/kcsan/bzImage
 stock: $(STOCK)
 
 # glibc: the libc installed last is the sign that all is there
@@ -98,6 +112,15 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
+.PHONY: check-suites check-stress check-pressure check-kcsan
+check-suites: x86_64-suites x86_64-suites-stock
+	@tests/run --long suites
+check-stress: x86_64-suites
+	@tests/run --long stress
+check-pressure: um-suites um-stock glibc
+	@tests/run --long pressure
+check-kcsan: x86_64-kcsan
+	@tests/run --long kcsan
 .PHONY: fuzz
 fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
