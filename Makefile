@@ -11,6 +11,7 @@ make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
 make check-kcsan   threads on four processors on a kernel with KCSAN
 make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
+make check-mutants deliberate bugs in the kernel: which tests find them
 make bench-fork    fork and exec with 100 libraries, patched over stock
 
 make um            build/um/patched/linux          User-mode Linux, patched
@@ -121,9 +122,11 @@ check-pressure: um-suites um-stock glibc
 	@tests/run --long pressure
 check-kcsan: x86_64-kcsan
 	@tests/run --long kcsan
-.PHONY: fuzz
+.PHONY: fuzz check-mutants
 fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
+check-mutants: um
+	@tests/mutants/run
 bench-fork: x86_64 x86_64-stock glibc
 	@bench/fork
 kernel-series: build/src/linux-stock.stamp

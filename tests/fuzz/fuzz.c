@@ -97,7 +97,7 @@ static void run_side(int which)
 	fprintf(stderr, "fuzz: side %d ended, started again\n", which);
 	stop_side(which);
 	start_side(which);
-	shm->side[which].nr_obs = 0;
+	shm->side[which][0].nr_obs = 0;
 }
 
 struct difference {
@@ -105,11 +105,28 @@ struct difference {
 	const struct fuzz_obs *obs[2];	/* NULL: nothing more */
 };
 
+static bool logs_differ(const struct fuzz_side *a, const struct fuzz_side *b, struct difference *d)
+{
+	uint32_t i, n = a->nr_obs < b->nr_obs ? a->nr_obs : b->nr_obs;
+
+	shm->nr_obs += n;
+	for (i = 0; i < n; i++)
+		if (memcmp(&a->obs[i], &b->obs[i], sizeof(a->obs[i])))
+			break;
+	if ((i == n && a->nr_obs == b->nr_obs) || i == FUZZ_MAX_OBS)
+		return false;
+	if (d) {
+		d->obs[MULTI] = i < a->nr_obs ? &a->obs[i] : NULL;
+		d->obs[EQUIV] = i < b->nr_obs ? &b->obs[i] : NULL;
+		d->step = d->obs[MULTI] ? d->obs[MULTI]->step : d->obs[EQUIV]->step;
+	}
+	return true;
+}
+
 /* Do the sides differ on the sequence? */
 static bool differs(const uint8_t *seq, size_t len, struct difference *d)
 {
-	struct fuzz_side *a = &shm->side[MULTI], *b = &shm->side[EQUIV];
-	uint32_t i, n;
+	unsigned int i;
 
 	if (len > FUZZ_MAX_BYTES)
 		len = FUZZ_MAX_BYTES;
@@ -120,23 +137,13 @@ static bool differs(const uint8_t *seq, size_t len, struct difference *d)
 	memset(shm->feature, 0, sizeof(shm->feature));
 	run_side(MULTI);
 	run_side(EQUIV);
-	n = a->nr_obs < b->nr_obs ? a->nr_obs : b->nr_obs;
-	shm->nr_obs += n;
 	shm->nr_steps += fuzz_nr_steps(len);
 	nr_sequences++;
-	for (i = 0; i < n; i++)
-		if (memcmp(&a->obs[i], &b->obs[i], sizeof(a->obs[i])))
-			break;
-	if (i == n && a->nr_obs == b->nr_obs)
-		return false;
-	if (i == FUZZ_MAX_OBS)
-		return false;
-	if (d) {
-		d->obs[MULTI] = i < a->nr_obs ? &a->obs[i] : NULL;
-		d->obs[EQUIV] = i < b->nr_obs ? &b->obs[i] : NULL;
-		d->step = d->obs[MULTI] ? d->obs[MULTI]->step : d->obs[EQUIV]->step;
-	}
-	return true;
+	/* Threads first: what they did comes before what is left at the end. */
+	for (i = FUZZ_MAX_THREADS + 1; i-- > 0;)
+		if (logs_differ(&shm->side[MULTI][i], &shm->side[EQUIV][i], d))
+			return true;
+	return false;
 }
 
 /* What kind of difference: not to be mixed up when it is shrunk. */
@@ -181,6 +188,19 @@ static void leave(const char *name, const char *suffix, const void *data, size_t
 		fprintf(stderr, "fuzz: %s: %s\n", path, strerror(errno));
 }
 
+static void summary(void)
+{
+	unsigned int i;
+
+	fprintf(stderr, "%lu sequences, %lu operations, %lu observations compared, %lu not repeatable\n",
+		nr_sequences, (unsigned long)shm->nr_steps, (unsigned long)shm->nr_obs, nr_flaky);
+	for (i = 0; i < NR_OPS; i++)
+		fprintf(stderr, "%s%s %lu (%lu failed)", i % 5 ? ", " : i ? "\n  " : "  ",
+			print_code(i), (unsigned long)shm->op_count[i][0],
+			(unsigned long)shm->op_count[i][1]);
+	fprintf(stderr, "\n");
+}
+
 static void found(const uint8_t *data, size_t size, unsigned int sig)
 {
 	static unsigned int seen[256], nr_seen;
@@ -223,21 +243,11 @@ static void found(const uint8_t *data, size_t size, unsigned int sig)
 	free(text);
 	fprintf(stderr, "The sequence and a program of it: %s/%s.{seq,c}\n",
 		getenv("FUZZ_OUT") ?: ".", name);
-	if ((int)nr_found > keep_going)
-		abort();
-}
-
-static void summary(void)
-{
-	unsigned int i;
-
-	fprintf(stderr, "%lu sequences, %lu operations, %lu observations compared, %lu not repeatable\n",
-		nr_sequences, (unsigned long)shm->nr_steps, (unsigned long)shm->nr_obs, nr_flaky);
-	for (i = 0; i < NR_OPS; i++)
-		fprintf(stderr, "%s%s %lu (%lu failed)", i % 5 ? ", " : i ? "\n  " : "  ",
-			print_code(i), (unsigned long)shm->op_count[i][0],
-			(unsigned long)shm->op_count[i][1]);
-	fprintf(stderr, "\n");
+	if ((int)nr_found > keep_going) {
+		/* libFuzzer would keep the sequence as it was, and show its stack. */
+		summary();
+		_exit(77);
+	}
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -306,8 +316,9 @@ static void fix_head(uint8_t *data)
 		data[0] = kinds[data[0] % nr_kinds];
 	if (only_mode >= 0)
 		data[4] = only_mode;
-	else if (data[4] > MODE_IMPLICIT || !shm->implicit)
-		data[4] = shm->implicit && data[4] % 3 == 0 ? MODE_IMPLICIT : MODE_CHGPROT;
+	else if (data[4] > MODE_THREADS || (data[4] == MODE_IMPLICIT && !shm->implicit))
+		data[4] = data[4] % 8 == 0 ? MODE_THREADS :
+			data[4] % 8 == 1 && shm->implicit ? MODE_IMPLICIT : MODE_CHGPROT;
 }
 
 static uint32_t random_state;

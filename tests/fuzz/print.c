@@ -219,7 +219,7 @@ void print_steps(FILE *f, const struct fuzz_shm *shm)
 	struct fuzz_head head;
 	struct fuzz_step s;
 	uint32_t i, k;
-	int side;
+	int side, t;
 
 	fuzz_decode_head(shm->seq, shm->len, &head);
 	fprintf(f, "  kind %s, %u pages, level %u, mode %u, flags %u\n", fuzz_kinds[head.kind].name,
@@ -229,8 +229,15 @@ void print_steps(FILE *f, const struct fuzz_shm *shm)
 		fprintf(f, "  step %u: %s, pages %u to %u\n", i, print_code(s.code), s.at,
 			s.at + s.n - 1);
 		for (side = 0; side < 2; side++)
-			for (k = 0; k < shm->side[side].nr_calls; k++) {
-				const struct fuzz_call *c = &shm->side[side].calls[k];
+			for (t = k = 0; t <= FUZZ_MAX_THREADS; k++) {
+				const struct fuzz_call *c;
+
+				if (k == shm->side[side][t].nr_calls) {
+					t++;
+					k = -1;
+					continue;
+				}
+				c = &shm->side[side][t].calls[k];
 
 				if (c->step != i || c->nr == CALL_SHOW || c->nr == CALL_PAGE ||
 				    c->nr == SYS_mincore || (side == EQUIV && c->compared))
@@ -242,15 +249,14 @@ void print_steps(FILE *f, const struct fuzz_shm *shm)
 	}
 }
 
-static void print_side(FILE *f, const struct fuzz_shm *shm, int side, unsigned int last)
+static void print_calls(FILE *f, const struct fuzz_shm *shm, int side, int t, unsigned int last)
 {
-	const struct fuzz_side *s = &shm->side[side];
+	const struct fuzz_side *s = &shm->side[side][t];
 	unsigned long open_arg[16][2];
 	int open[16];
 	unsigned int depth = 0, tabs;
 	uint32_t i;
 
-	fprintf(f, "static void %s(void)\n{\n", side == MULTI ? "multi" : "equiv");
 	for (i = 0; i < s->nr_calls; i++) {
 		const struct fuzz_call *c = &s->calls[i];
 
@@ -306,6 +312,18 @@ static void print_side(FILE *f, const struct fuzz_shm *shm, int side, unsigned i
 				goto join;
 			}
 		}
+	}
+}
+
+static void print_side(FILE *f, const struct fuzz_shm *shm, int side, unsigned int last)
+{
+	int t;
+
+	fprintf(f, "static void %s(void)\n{\n", side == MULTI ? "multi" : "equiv");
+	for (t = 0; t <= FUZZ_MAX_THREADS; t++) {
+		if (t && shm->side[side][t].nr_calls)
+			fprintf(f, "\t/* thread %d; here one after the other */\n", t);
+		print_calls(f, shm, side, t, last);
 	}
 	fprintf(f, "\tT(%u, show(1));\n}\n\n", last);
 }

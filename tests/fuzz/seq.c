@@ -50,6 +50,10 @@ void fuzz_decode_head(const uint8_t *seq, uint32_t len, struct fuzz_head *head)
 	head->pages = 4 + head->pages % (head->pages < 232 ? 13 : FILE_PAGES - 3);
 	head->prot = prots[head->prot % 16];
 	head->level = levels[head->level % 8];
+	head->threads = 2 + head->threads % 3;
+	if (head->pages < 2 * head->threads)
+		head->threads = 2;
+	head->overlap &= 1;
 	/* Limits and fewer reservations are the rarer case. */
 	if (head->flags & 0x80)
 		head->flags &= HEAD_LIBRARY;
@@ -100,4 +104,5 @@ void fuzz_decode(const uint8_t *seq, unsigned int i, const struct fuzz_head *hea
 	step->x = op.x;
 	step->y = op.y;
 	step->z = op.z;
+	step->far = 0;
 }

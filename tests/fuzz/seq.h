@@ -39,7 +39,8 @@ struct fuzz_head {
 	uint8_t level;		/* what is compared after each step */
 	uint8_t mode;		/* enum fuzz_mode */
 	uint8_t flags;		/* HEAD_* */
-	uint8_t spare[2];
+	uint8_t threads;	/* with MODE_THREADS: 2 to 4 */
+	uint8_t overlap;	/* on the same pages: only that all is consistent then */
 };
 
 enum fuzz_mode { MODE_CHGPROT, MODE_IMPLICIT, MODE_THREADS };
@@ -129,6 +130,7 @@ enum fuzz_hint {
 
 #define FUZZ_MAX_OBS 65536
 #define FUZZ_MAX_CALLS 16384
+#define FUZZ_MAX_THREADS 4
 
 struct fuzz_side {
 	uint32_t nr_obs, nr_calls;
@@ -152,7 +154,7 @@ struct fuzz_shm {
 	uint64_t op_count[NR_OPS][2];	/* done; failed on the multi side */
 	struct { uint8_t hint; uint8_t file; int32_t error; } hint[FUZZ_MAX_OPS + 8];
 	uint8_t feature[16384];	/* what libFuzzer is guided by */
-	struct fuzz_side side[2];
+	struct fuzz_side side[2][1 + FUZZ_MAX_THREADS];	/* [0]: the main thread's */
 };
 
 /* A decoded operation. */
@@ -161,6 +163,7 @@ struct fuzz_step {
 	unsigned int at, n;	/* pages of the window */
 	int prot;
 	unsigned int off, x, y, z;
+	unsigned int far;	/* where mremap() moves to; 0: anywhere */
 };
 
 void fuzz_decode_head(const uint8_t *seq, uint32_t len, struct fuzz_head *head);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -44,10 +45,11 @@
 #define ADDR(page) (WINDOW + (unsigned long)(page) * PS)
 
 static struct fuzz_shm *const shm = (void *)SHM_ADDRESS;
-static struct fuzz_side *out;
+static __thread struct fuzz_side *out;
 static int me;
 static struct fuzz_head head;
-static unsigned int step_nr;
+static __thread unsigned int step_nr;
+static __thread bool mute;	/* what this thread observes depends on others */
 static int depth;		/* of forks */
 static int files[NR_FILES];
 static struct stat file_stat[NR_FILES];
@@ -56,6 +58,8 @@ static bool touched;		/* a private page may be there: charges depend on merges *
 static bool marked;		/* advice or locks are on some mapping */
 static bool reclaimed;		/* what is in memory depends on the time */
 static int uffd = -1;
+static bool limited;		/* RLIMIT_DATA */
+static bool mdwe;		/* PR_SET_MDWE */
 static bool implied_exec;	/* personality READ_IMPLIES_EXEC */
 
 /* What the mapping of each page is of: survives changes of kind. */
@@ -79,12 +83,14 @@ struct entry {
  * of the time.  Nobody uses them across a fork().
  */
 #define BUFFERS 0x48000000UL
-static struct {
+struct buffers {
 	char bytes[WINDOW_PAGES * PS];
 	char text[1 << 17];
 	struct entry entries[MAX_ENTRIES], was[MAX_ENTRIES];
 	unsigned long start[MAX_ENTRIES], end[MAX_ENTRIES];
-} *const buf = (void *)BUFFERS;
+};
+static __thread struct buffers *buf = (void *)BUFFERS;
+#define BUFFERS_SIZE ((1 + FUZZ_MAX_THREADS) * sizeof(struct buffers))
 #define bytes (buf->bytes)
 #define text (buf->text)
 #define entries (buf->entries)
@@ -102,7 +108,7 @@ static void obs(enum fuzz_what what, uint32_t at, uint64_t value)
 {
 	struct fuzz_obs *o;
 
-	if (out->nr_obs >= FUZZ_MAX_OBS)
+	if (out->nr_obs >= FUZZ_MAX_OBS || mute)
 		return;
 	o = &out->obs[out->nr_obs++];
 	o->step = step_nr;
@@ -111,9 +117,9 @@ static void obs(enum fuzz_what what, uint32_t at, uint64_t value)
 	o->value = value;
 }
 
-static __attribute__((noinline)) struct fuzz_call *trace(bool compared, int nr, unsigned long a, unsigned long b,
-			       unsigned long c, unsigned long d, unsigned long e,
-			       unsigned long f)
+static __attribute__((noinline))
+struct fuzz_call *trace(bool compared, int nr, unsigned long a, unsigned long b,
+			unsigned long c, unsigned long d, unsigned long e, unsigned long f)
 {
 	static struct fuzz_call lost;
 	struct fuzz_call *call = &lost;
@@ -146,9 +152,9 @@ static long do_call(bool compared, int nr, unsigned long a, unsigned long b, uns
 
 /* ---- accesses ---- */
 
-static sigjmp_buf jump;
-static volatile int armed;
-static volatile unsigned long fault_addr;
+static __thread sigjmp_buf jump;
+static __thread volatile int armed;
+static __thread volatile unsigned long fault_addr;
 
 static void handler(int sig, siginfo_t *info, void *context)
 {
@@ -245,7 +251,7 @@ static int proc(int which)
 	return proc_fds[which];
 }
 
-static int nr_entries;
+static __thread int nr_entries;
 
 #define FLAG2(a, b) ((a) | (b) << 8)
 static const uint16_t flag_names[] = {
@@ -713,6 +719,13 @@ static void copy_marks(unsigned long addr, unsigned long len, uint64_t flags, ch
 		own(SYS_mlock, addr, len);
 }
 
+static bool same_marks(const struct entry *a, const struct entry *b)
+{
+	uint64_t access = FLAG(0) | FLAG(1) | FLAG(2) | FLAG(F_AC) | FLAG(F_SD);
+
+	return a == b || (a && b && ((a->flags ^ b->flags) & ~access) == 0 && a->label == b->label);
+}
+
 /*
  * The equivalent of MAP_CHGPROT: mprotect() where kind and offset stay, mmap()
  * where not.  Returns 0, or the first error, or with @want whether that is
@@ -721,14 +734,11 @@ static void copy_marks(unsigned long addr, unsigned long len, uint64_t flags, ch
 static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 		       unsigned long pgoff, bool marks, long want)
 {
-	struct entry *was = buf->was;
 	unsigned int i, j, kind;
+	struct rlimit lifted = { RLIM_INFINITY, RLIM_INFINITY };
 	long r, first = 0;
-	int nr_was;
 
 	read_maps(marks);
-	nr_was = nr_entries;
-	memcpy(was, entries, nr_was * sizeof(*was));
 	for (i = 0; i < n; i = j) {
 		struct entry *e = entry_at(ADDR(s->at + i));
 		bool keep = keeps(s->at + i, anon, pgoff + i);
@@ -738,11 +748,13 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 			if (keeps(s->at + j, anon, pgoff + j) != keep ||
 			    home[s->at + j].kind != kind ||
 			    home[s->at + j].noreserve != home[s->at + i].noreserve ||
-			    (marks && !keep && entry_at(ADDR(s->at + j)) != e))
+			    (marks && !keep && !same_marks(entry_at(ADDR(s->at + j)), e)))
 				break;
-		if (keep) {
+		r = 0;
+		if (keep)
 			r = own(SYS_mprotect, ADDR(s->at + i), (j - i) * PS, s->prot);
-		} else {
+		/* Where no private page is, MAP_CHGPROT is judged by the rules of mmap(). */
+		if (!keep || (r == -EACCES && mdwe && shm->hint[step_nr].hint == HINT_DONE)) {
 			bool zero = anon || fuzz_kinds[kind].file == FILE_NONE;
 			int flags = mmap_flags(kind, home[s->at + i].noreserve);
 
@@ -754,12 +766,31 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 			if (!r && marks && e)
 				copy_marks(ADDR(s->at + i), (j - i) * PS, e->flags, e->label);
 		}
+		/*
+		 * mmap() does not count what it replaces against RLIMIT_DATA, but
+		 * what the call before added: all at once would have done.
+		 */
+		if (r == -ENOMEM && i && limited && shm->hint[step_nr].hint == HINT_DONE) {
+			struct rlimit old, none = { RLIM_INFINITY, RLIM_INFINITY };
+
+			getrlimit(RLIMIT_DATA, &old);
+			setrlimit(RLIMIT_DATA, &none);
+			limited = false;
+			j = i;
+			r = 0;
+			lifted = old;
+			continue;
+		}
 		if (want && r == want)
 			return r;
 		if (r && !first)
 			first = r;
 		if (r && !want)
 			break;
+	}
+	if (lifted.rlim_cur != RLIM_INFINITY) {
+		setrlimit(RLIMIT_DATA, &lifted);
+		limited = true;
 	}
 	return first;
 }
@@ -840,7 +871,7 @@ static void try_chgprot(const struct fuzz_step *s, unsigned int n, bool anon, bo
 	int r;
 
 	shm->hint[step_nr].hint = HINT_FALLBACK;
-	if (head.mode != MODE_CHGPROT || !shm->chgprot)
+	if (head.mode == MODE_IMPLICIT || !shm->chgprot)
 		return;
 	/* MAP_CHGPROT never makes private pages text; mprotect() does, for this personality. */
 	if (implied_exec && (s->prot & PROT_READ) && eacces_is_right(s->at, n, zero, pgoff))
@@ -920,7 +951,7 @@ static void op_mremap(const struct fuzz_step *s)
 	bool single = true;
 	long r;
 
-	to = 100 + s->off % 120;
+	to = s->far ? s->far : 100 + s->off % 120;
 	switch (s->x % 8) {
 	case 0:
 		len = 1 + s->y % n;
@@ -939,11 +970,14 @@ static void op_mremap(const struct fuzz_step *s)
 		break;
 	case 4:
 		flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-		to = AREA + s->off % head.pages;
+		if (!s->far)
+			to = AREA + s->off % head.pages;
 		break;
 	default:
 		flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 	}
+	if (s->far && len > n)
+		len = n;
 	if (to + len > WINDOW_PAGES)
 		len = WINDOW_PAGES - to;
 
@@ -1269,6 +1303,8 @@ static void op_rlimit(const struct fuzz_step *s)
 	trace(true, SYS_setrlimit, limits[i].limit, limit.rlim_cur, 0, 0, 0, 0);
 	obs(W_VALUE, limits[i].limit, limit.rlim_cur);
 	setrlimit(limits[i].limit, &limit);
+	if (limits[i].limit == RLIMIT_DATA)
+		limited = limit.rlim_cur != RLIM_INFINITY;
 }
 
 /*
@@ -1507,7 +1543,7 @@ static void op_ptrace(const struct fuzz_step *s)
 	wait_for(pid);
 }
 
-static void run_step(unsigned int i)
+static void run_step(unsigned int i, struct fuzz_step *only)
 {
 	static const unsigned int each_step[] = {
 		0, O_MAPS | O_COUNT, O_SMAPS | O_COUNT | O_MINCORE,
@@ -1516,7 +1552,10 @@ static void run_step(unsigned int i)
 	struct fuzz_step s;
 	unsigned int n;
 
-	fuzz_decode(shm->seq, i, &head, &s);
+	if (only)
+		s = *only;
+	else
+		fuzz_decode(shm->seq, i, &head, &s);
 	n = clamp(s.at, s.n);
 	if (me == MULTI)
 		shm->op_count[s.code][0]++;
@@ -1525,9 +1564,14 @@ static void run_step(unsigned int i)
 	case OP_CHG_ANON:
 		op_chg(&s, s.code == OP_CHG_ANON);
 		break;
-	case OP_MPROTECT:
-		same(SYS_mprotect, ADDR(s.at), n * PS, s.prot);
+	case OP_MPROTECT: {
+		/* How far it comes before it reaches a limit depends on merges. */
+		unsigned int each = limited ? 1 : n, j;
+
+		for (j = 0; j < n; j += each)
+			same(SYS_mprotect, ADDR(s.at + j), each * PS, s.prot);
 		break;
+	}
 	case OP_MMAP: {
 		unsigned int kind = s.x & 1 ? head.kind : (s.x >> 1) % fuzz_nr_kinds;
 
@@ -1614,7 +1658,7 @@ static void run_step(unsigned int i)
 		if (s.x & 1)
 			implied_exec |= same(SYS_personality, READ_IMPLIES_EXEC) >= 0;
 		else
-			same(SYS_prctl, 65 /* PR_SET_MDWE */, 1 + (s.y & 1) * 2, 0, 0, 0);
+			mdwe |= !same(SYS_prctl, 65 /* PR_SET_MDWE */, 1 + (s.y & 1) * 2, 0, 0, 0);
 		break;
 	case OP_POLICY:
 		break;
@@ -1633,7 +1677,7 @@ static void run_step(unsigned int i)
 			shm->op_count[s.code][1]++;
 		shm->feature[8192 + h % 8192] = 1;
 	}
-	if (each_step[head.level])
+	if (each_step[head.level] && !only)
 		observe(each_step[head.level]);
 }
 
@@ -1643,7 +1687,7 @@ static void run_from(unsigned int i)
 
 	for (; i < n; i++) {
 		step_nr = i;
-		run_step(i);
+		run_step(i, NULL);
 	}
 	step_nr = n;
 	observe(O_SMAPS | O_COUNT);
@@ -1676,6 +1720,147 @@ static void library(void)
 	}
 }
 
+/* ---- threads ---- */
+
+/* What threads may do beside each other, so that each knows what must come of it. */
+#define APART (1u << OP_CHG | 1u << OP_CHG_ANON | 1u << OP_MPROTECT | 1u << OP_MMAP |	\
+	       1u << OP_MUNMAP | 1u << OP_MREMAP | 1u << OP_MADVISE | 1u << OP_MLOCK |	\
+	       1u << OP_READ | 1u << OP_WRITE | 1u << OP_EXEC | 1u << OP_MEM |		\
+	       1u << OP_VM | 1u << OP_COPY | 1u << OP_MSYNC | 1u << OP_FORK)
+/* What leaves the second half of each page as the file, or zeroes, have it. */
+#define TOGETHER (APART & ~(1u << OP_MEM | 1u << OP_VM | 1u << OP_COPY | 1u << OP_EXEC))
+
+/* In a child of one thread: pages of its own are as they were. */
+static void thread_fork(const struct fuzz_step *s)
+{
+	unsigned int i, n = clamp(s->at, s->n);
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		alarm(shm->timeout);
+		for (i = 0; i < n; i++) {
+			cpu_read(ADDR(s->at + i));
+			cpu_write(ADDR(s->at + i) + 128, i);
+			cpu_read(ADDR(s->at + i) + 128);
+		}
+		_exit(0);
+	}
+	if (pid > 0 && waitpid(pid, &status, 0) == pid)
+		obs(W_STATUS, 0, status);
+}
+
+static void *thread(void *arg)
+{
+	unsigned int t = (unsigned long)arg, i, n = fuzz_nr_steps(shm->len);
+	unsigned int stripe = head.pages / head.threads, first = AREA + t * stripe;
+	struct fuzz_step s;
+
+	out = &shm->side[me][1 + t];
+	buf = (struct buffers *)BUFFERS + 1 + t;
+	mute = head.overlap;
+	for (i = t; i < n; i += head.threads) {
+		fuzz_decode(shm->seq, i, &head, &s);
+		if (!(1u << s.code & (head.overlap ? TOGETHER : APART)))
+			continue;
+		s.far = 100 + t * 36 + s.off % (36 - 1);
+		if (!head.overlap) {
+			s.at = first + (s.at - AREA + 4) % stripe;
+			if (s.n > first + stripe - s.at)
+				s.n = first + stripe - s.at;
+			if (s.n > 100 + (t + 1) * 36 - s.far)
+				s.far = 100 + t * 36;
+		}
+		if (s.code == OP_MREMAP && s.x % 8 < 2)
+			s.x = 5;
+		if (s.code == OP_MLOCK && s.x % 8 > 5)
+			s.x = 3;
+		s.y &= ~64;		/* process_madvise() names another range */
+		if (s.code == OP_MMAP)
+			s.x |= 1;
+		step_nr = i;
+		if (s.code == OP_FORK)
+			thread_fork(&s);
+		else
+			run_step(i, &s);
+	}
+	return NULL;
+}
+
+/* After all threads: are /proc/PID/smaps, the bytes and the faults of one mind? */
+static void check_consistent(void)
+{
+	unsigned int page, i;
+	uint64_t want[PS / 8];
+	int r, w;
+
+	read_maps(true);
+	for (page = 0; page < WINDOW_PAGES; page++) {
+		struct entry *e = entry_at(ADDR(page));
+		char perms[4] = "----";
+
+		if (e)
+			memcpy(perms, &e->perms, 4);
+		r = guarded((void)*(volatile char *)ADDR(page));
+		w = guarded(*(volatile char *)(ADDR(page) + 130) = 1);
+		if (!e) {
+			if (r != (SIGSEGV << 8 | SEGV_MAPERR))
+				obs(W_SIGNAL, page, r);
+			continue;
+		}
+		if (perms[0] == '-' && perms[1] == '-' && perms[2] == '-' && !r)
+			obs(W_SIGNAL, page, r);
+		/* User-mode Linux does not read what is PROT_WRITE alone. */
+		if (perms[0] == 'r' && r)
+			obs(W_SIGNAL, page, r);
+		if ((perms[1] == 'w') != !w)
+			obs(W_SIGNAL, page, 0x10000 | w);
+		if (pread(proc(PROC_MEM), bytes, PS, ADDR(page)) != (ssize_t)PS) {
+			obs(W_PAGE, page, 0);
+			continue;
+		}
+		memset(want, 0, sizeof(want));
+		if (e->file && e->file < NR_FILES + 1)
+			fill_page((char *)want, (e->off + ADDR(page) - e->start) / PS);
+		for (i = 128; i < PS / 8; i++)
+			if (((uint64_t *)bytes)[i] != want[i])
+				break;
+		if (i < PS / 8)
+			obs(W_PAGE, page, ((uint64_t *)bytes)[i]);
+	}
+}
+
+static void run_threads(void)
+{
+	pthread_t threads[FUZZ_MAX_THREADS];
+	unsigned int i;
+
+	/* Nothing that depends on what the others do at the same time. */
+	touched = marked = reclaimed = true;
+	head.level = 0;
+	for (i = 0; i < NR_PROC; i++)
+		proc(i);
+	if (!head.overlap || me == MULTI) {
+		for (i = 0; i < head.threads; i++)
+			if (pthread_create(&threads[i], NULL, thread, (void *)(unsigned long)i))
+				die("pthread_create");
+		for (i = 0; i < head.threads; i++)
+			pthread_join(threads[i], NULL);
+	}
+	step_nr = fuzz_nr_steps(shm->len);
+	if (head.overlap) {
+		if (me == MULTI)
+			check_consistent();
+		obs(W_END, 0, 0);
+		munmap((void *)WINDOW, WINDOW_PAGES * PS);
+		return;
+	}
+	observe(O_SMAPS | O_COUNT);
+	observe(O_ALL & ~O_MINCORE);
+	same(SYS_munmap, WINDOW, WINDOW_PAGES * PS);
+	obs_counters();
+}
+
 static void run_sequence(void)
 {
 	int more = 0;
@@ -1698,7 +1883,10 @@ static void run_sequence(void)
 		shm->dirty[me][fuzz_kinds[head.kind].file] = true;
 	if ((head.flags & HEAD_LIBRARY) && fuzz_kinds[head.kind].file)
 		library();
-	run_from(0);
+	if (head.mode == MODE_THREADS)
+		run_threads();
+	else
+		run_from(0);
 }
 
 /* ---- the process that has a child for each sequence ---- */
@@ -1818,11 +2006,11 @@ int main(int argc, char **argv)
 	if (mmap((void *)SHM_ADDRESS, sizeof(*shm), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, 3, 0) != (void *)SHM_ADDRESS)
 		die("shared memory");
-	if (mmap(buf, sizeof(*buf), PROT_READ | PROT_WRITE,
+	if (mmap(buf, BUFFERS_SIZE, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)buf)
 		die("buffers");
 	close(3);
-	out = &shm->side[me];
+	out = &shm->side[me][0];
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
 	sigaction(SIGILL, &sa, NULL);
@@ -1846,7 +2034,8 @@ int main(int argc, char **argv)
 		int status;
 		pid_t pid;
 
-		out->nr_obs = out->nr_calls = 0;
+		for (i = 0; i <= FUZZ_MAX_THREADS; i++)
+			shm->side[me][i].nr_obs = shm->side[me][i].nr_calls = 0;
 		before = committed();
 		pid = fork();
 		if (!pid) {
