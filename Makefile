@@ -10,14 +10,20 @@ make check-suites  the kernel's own selftests/mm, stock against patched
 make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
 make check-kcsan   threads on four processors on a kernel with KCSAN
+make check-i386    the kernel tests on 32-bit x86, with PAE and without
+make check-arch    an architecture without the feature builds: arm64
 make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
 make check-mutants deliberate bugs in the kernel: which tests find them
+make check-off     with the option off: the objects of the stock kernel
+make check-static  checkpatch, sparse, kernel-doc, coccinelle on the kernel half
+make check-series  the series applies, builds and boots after each patch
 make bench-fork    fork and exec with 100 libraries, patched over stock
 
 make um            build/um/patched/linux          User-mode Linux, patched
 make x86_64        build/x86_64/patched/bzImage    x86_64, patched
 make stock         build/{um,x86_64}/stock/...     both, unpatched
 make x86_64-debug  build/x86_64/debug/bzImage      patched, with debugging
+make i386 i386-pae build/i386{,-pae}/patched/...   32-bit x86, patched
 make glibc         build/glibc/root                patched glibc
 make tools         build/tools                     vmas ...
 make all           all of these but the debugging kernel
@@ -37,7 +43,7 @@ endef
 FORCE:
 
 export HELP JOBS
-.PHONY: help all stock tools demo check check-debug bench-fork kernel-series clean distclean
+.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-off check-static check-series bench-fork kernel-series clean distclean
 help:
 	@echo "$$HELP"
 
@@ -63,8 +69,13 @@ build/um/%/linux: mk/kernel $C/common.config $C/um.config
 	@mk/step um-$* mk/kernel um $*
 build/x86_64/%/bzImage: mk/kernel $C/common.config $C/x86_64.config
 	@mk/step x86_64-$* mk/kernel x86_64 $*
+build/i386/%/bzImage: mk/kernel $C/common.config $C/i386.config
+	@mk/step i386-$* mk/kernel i386 $*
+build/i386-pae/%/bzImage: mk/kernel $C/common.config $C/i386.config $C/i386-pae.config
+	@mk/step i386-pae-$* mk/kernel i386-pae $*
 STOCK = build/um/stock/linux build/x86_64/stock/bzImage
-PATCHED = build/um/patched/linux build/x86_64/patched/bzImage
+I386 = build/i386/patched/bzImage build/i386-pae/patched/bzImage
+PATCHED = build/um/patched/linux build/x86_64/patched/bzImage $(I386)
 DEBUG = build/um/debug/linux build/x86_64/debug/bzImage
 SUITES = build/um/suites/linux build/x86_64/suites/bzImage
 KCSAN = build/x86_64/kcsan/bzImage
@@ -74,13 +85,15 @@ $(DEBUG): $(wildcard $C/*debug.config)
 $(SUITES) build/x86_64/suites-stock/bzImage: $(wildcard $C/*suites.config)
 $(KCSAN): $C/kcsan.config
 
-.PHONY: um um-stock um-debug x86_64 x86_64-stock x86_64-debug
+.PHONY: um um-stock um-debug x86_64 x86_64-stock x86_64-debug i386 i386-pae
 um: build/um/patched/linux
 um-stock: build/um/stock/linux
 um-debug: build/um/debug/linux
 x86_64: build/x86_64/patched/bzImage
 x86_64-stock: build/x86_64/stock/bzImage
 x86_64-debug: build/x86_64/debug/bzImage
+i386: build/i386/patched/bzImage
+i386-pae: build/i386-pae/patched/bzImage
 .PHONY: um-suites x86_64-suites x86_64-suites-stock x86_64-kcsan
 um-suites: build/um/suites/linux
 x86_64-suites: build/x86_64/suites/bzImage
@@ -122,6 +135,10 @@ check-pressure: um-suites um-stock glibc
 	@tests/run --long pressure
 check-kcsan: x86_64-kcsan
 	@tests/run --long kcsan
+check-i386: i386 i386-pae
+	@tests/run --long kernel-i386
+check-arch: build/src/linux-patched.stamp
+	@mk/step arm64-patched mk/check-arch
 .PHONY: fuzz check-mutants
 fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
@@ -129,6 +146,12 @@ check-mutants: um
 	@tests/mutants/run
 bench-fork: x86_64 x86_64-stock glibc
 	@bench/fork
+check-off: build/src/linux-patched.stamp
+	@tests/run --long off
+check-static: build/src/linux-patched.stamp kernel-series
+	@tests/run --long static
+check-series: build/src/linux-patched.stamp kernel-series
+	@tests/run --long series
 kernel-series: build/src/linux-stock.stamp
 	@mk/kernel-series
 
