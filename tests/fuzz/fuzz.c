@@ -15,6 +15,7 @@
  * FUZZ_KINDS=LIST		only these kinds, by number: 0,1,2
  * FUZZ_MODE=N			only this mode (enum fuzz_mode)
  * FUZZ_TIMEOUT=SECONDS		for a sequence
+ * FUZZ_PRINT=1			tell each sequence
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -433,6 +434,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (pwrite(current_fd, data, size, 0) < 0 || ftruncate(current_fd, size) ||
 		    fsync(current_fd))
 			die("FUZZ_CURRENT");
+	}
+	if (getenv("FUZZ_PRINT")) {
+		differs(data, size, NULL);
+		print_steps(stderr, shm);
 	}
 	if (!differs(data, size, &d)) {
 		memcpy(counters, shm->feature, sizeof(counters));

@@ -475,7 +475,9 @@ static void obs_entries(bool smaps)
 			continue;
 		obs(W_FLAGS, page, e->flags & ~ignored_flags());
 		obs(W_SIZE, page, e->size);
-		obs(W_ANON, page, e->anon);
+		/* Pages of the file that are in swap count as well, when they have come there. */
+		if (!reclaimed || !e->file || e->file == FILE_LOWER + 1)
+			obs(W_ANON, page, e->anon);
 	}
 }
 
@@ -677,7 +679,7 @@ static long same_mmap(unsigned int at, unsigned int n, int prot, unsigned int ki
 		      mmap_fd(kind) < 0 ? 0 : off * PS);
 
 	if (r >= 0)
-		set_home(at, n, kind, more & MAP_NORESERVE, mmap_fd(kind) < 0 ? at : off);
+		set_home(at, n, kind, more & MAP_NORESERVE, mmap_fd(kind) < 0 ? 0 : off);
 	return ok(r);
 }
 
@@ -763,6 +765,10 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 					(flags & MAP_NORESERVE);
 			r = ok(own(SYS_mmap, ADDR(s->at + i), (j - i) * PS, s->prot, flags,
 				   zero ? -1 : mmap_fd(kind), zero ? 0 : (pgoff + i) * PS));
+			/* A new object: what was fixed is its offset. */
+			if (!r && fuzz_kinds[kind].file == FILE_NONE &&
+			    fuzz_kinds[kind].flags == MAP_SHARED)
+				set_home(s->at + i, j - i, kind, home[s->at + i].noreserve, 0);
 			if (!r && marks && e)
 				copy_marks(ADDR(s->at + i), (j - i) * PS, e->flags, e->label);
 		}
@@ -1052,12 +1058,13 @@ static void op_mremap(const struct fuzz_step *s)
 }
 
 static const int advices[] = {
-	MADV_DONTNEED, 21 /* PAGEOUT */, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, 20 /* COLD */,
-	22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */, MADV_NORMAL, MADV_RANDOM,
-	MADV_SEQUENTIAL, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE,
-	MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
-	MADV_WIPEONFORK, MADV_KEEPONFORK, 24 /* DONTNEED_LOCKED */, 25 /* COLLAPSE */,
-	MADV_DONTNEED, 21, 21, 22, 23, 21, MADV_DONTNEED, MADV_DONTDUMP,
+	MADV_DONTNEED, 21 /* PAGEOUT */, MADV_FREE, 23 /* POPULATE_WRITE */, MADV_DONTNEED,
+	21, MADV_WILLNEED, 22 /* POPULATE_READ */, MADV_DONTNEED, 21, MADV_FREE, 23,
+	MADV_DONTNEED, 21, MADV_FREE, 20 /* COLD */, MADV_WILLNEED, 23, MADV_DONTNEED,
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK,
+	MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP,
+	MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK, 24 /* DONTNEED_LOCKED */,
+	25 /* COLLAPSE */, MADV_DONTDUMP,
 };
 
 static void op_madvise(const struct fuzz_step *s)
@@ -1881,7 +1888,7 @@ static void run_sequence(void)
 	same_mmap(AREA, head.pages, head.prot, head.kind, 0, more);
 	if ((fuzz_kinds[head.kind].flags & MAP_SHARED))
 		shm->dirty[me][fuzz_kinds[head.kind].file] = true;
-	if ((head.flags & HEAD_LIBRARY) && fuzz_kinds[head.kind].file)
+	if (head.flags & HEAD_LIBRARY)
 		library();
 	if (head.mode == MODE_THREADS)
 		run_threads();
