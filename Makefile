@@ -9,6 +9,7 @@ make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
 make check-suites  the kernel's own selftests/mm, stock against patched
 make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
+make check-glibc-modes  glibc's string and stdlib tests
 make check-kcsan   threads on four processors on a kernel with KCSAN
 make check-i386    the kernel tests on 32-bit x86, with PAE and without
 make check-arch    an architecture without the feature builds: arm64
@@ -126,13 +127,15 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
-.PHONY: check-suites check-stress check-pressure check-kcsan
+.PHONY: check-suites check-stress check-pressure check-glibc-modes check-kcsan
 check-suites: x86_64-suites x86_64-suites-stock
 	@tests/run --long suites
 check-stress: x86_64-suites
 	@tests/run --long stress
 check-pressure: um-suites um-stock glibc
 	@tests/run --long pressure
+check-glibc-modes: um um-stock glibc-stock
+	@tests/run --long glibc-modes
 check-kcsan: x86_64-kcsan
 	@tests/run --long kcsan
 check-i386: i386 i386-pae
