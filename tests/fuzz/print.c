@@ -149,7 +149,7 @@ static void print_address(FILE *f, unsigned long addr)
 
 static void print_file(FILE *f, const struct fuzz_shm *shm, int side, int fd)
 {
-	static const char *const names[] = { "-1", "tmpfs", "memfd", "lower", "upper" };
+	static const char *const names[] = { "-1", "tmpfs", "memfd", "lower", "upper", "readonly" };
 	int i;
 
 	for (i = 1; i < NR_FILES; i++)

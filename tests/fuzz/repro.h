@@ -29,7 +29,7 @@
 
 static FILE *out;
 static char buffer[1 << 21];
-static int tmpfs, memfd, lower, upper;
+static int tmpfs, memfd, lower, upper, readonly;
 
 #define NOTE(...) (fprintf(out, __VA_ARGS__), fflush(out))
 /* Both sides do it: with the same result. */
@@ -371,6 +371,7 @@ static int side(void (*fn)(void), char *into, size_t size)
 		sigaction(SIGSEGV, &sa, NULL);
 		sigaction(SIGBUS, &sa, NULL);
 		tmpfs = file("/tmp/repro", 1);
+		readonly = open("/tmp/repro", O_RDONLY);
 		memfd = memfd_create("fuzz", 0);
 		fill(memfd, 0, 64, 0);
 		upper = file("repro.tmp", 0);

@@ -17,19 +17,21 @@ const struct fuzz_kind fuzz_kinds[] = {
 	{ "shared tmpfs", FILE_TMPFS, MAP_SHARED },
 	{ "shared memfd", FILE_MEMFD, MAP_SHARED },
 	{ "shared, a file on the root's file system", FILE_UPPER, MAP_SHARED },
+	{ "private tmpfs, open for reading", FILE_READONLY, MAP_PRIVATE },
+	{ "shared tmpfs, open for reading", FILE_READONLY, MAP_SHARED },
 };
 
 const unsigned int fuzz_nr_kinds = sizeof(fuzz_kinds) / sizeof(fuzz_kinds[0]);
 
 /* How often each operation comes. */
 static const struct { uint8_t code, weight; } weights[] = {
-	{ OP_CHG, 28 }, { OP_CHG_ANON, 14 }, { OP_MPROTECT, 26 }, { OP_MMAP, 8 },
-	{ OP_MUNMAP, 6 }, { OP_MREMAP, 12 }, { OP_MADVISE, 24 }, { OP_MLOCK, 8 },
-	{ OP_READ, 12 }, { OP_WRITE, 28 }, { OP_EXEC, 8 }, { OP_FORK, 8 },
-	{ OP_FILE, 10 }, { OP_MEM, 8 }, { OP_VM, 8 }, { OP_COPY, 6 },
-	{ OP_NAME, 3 }, { OP_MSEAL, 1 }, { OP_PKEY, 3 }, { OP_MSYNC, 3 },
-	{ OP_RLIMIT, 3 }, { OP_UFFD, 6 }, { OP_PTRACE, 3 }, { OP_OBSERVE, 12 },
-	{ OP_CLEAR_REFS, 2 }, { OP_PERSON, 1 }, { OP_POLICY, 3 }, { OP_SYSTEM, 2 },
+	{ OP_CHG, 32 }, { OP_CHG_ANON, 14 }, { OP_MPROTECT, 24 }, { OP_MMAP, 6 },
+	{ OP_MUNMAP, 4 }, { OP_MREMAP, 10 }, { OP_MADVISE, 28 }, { OP_MLOCK, 8 },
+	{ OP_READ, 10 }, { OP_WRITE, 28 }, { OP_EXEC, 6 }, { OP_FORK, 8 },
+	{ OP_FILE, 20 }, { OP_MEM, 8 }, { OP_VM, 7 }, { OP_COPY, 6 },
+	{ OP_NAME, 3 }, { OP_MSEAL, 1 }, { OP_PKEY, 2 }, { OP_MSYNC, 2 },
+	{ OP_RLIMIT, 3 }, { OP_UFFD, 4 }, { OP_PTRACE, 3 }, { OP_OBSERVE, 12 },
+	{ OP_CLEAR_REFS, 2 }, { OP_PERSON, 1 }, { OP_POLICY, 0 }, { OP_SYSTEM, 4 },
 };
 
 static const uint8_t prots[] = {

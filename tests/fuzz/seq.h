@@ -70,7 +70,8 @@ enum fuzz_code {
 /* The kinds of mapping; those that the kernel refuses are found by a probe. */
 struct fuzz_kind {
 	const char *name;
-	enum { FILE_NONE, FILE_TMPFS, FILE_MEMFD, FILE_LOWER, FILE_UPPER, NR_FILES } file;
+	enum { FILE_NONE, FILE_TMPFS, FILE_MEMFD, FILE_LOWER, FILE_UPPER,
+	       FILE_READONLY, NR_FILES } file;
 	int flags;		/* of mmap */
 };
 

@@ -394,6 +394,8 @@ static void read_maps(bool smaps)
 				e->size = kb(p);
 			} else if (!strncmp(p, "Anonymous:", 10) || !strncmp(p, "Swap:", 5)) {
 				e->anon += kb(p);
+			} else if (!strncmp(p, "ProtectionKey:", 14)) {
+				e->flags |= kb(p) << 40;
 			} else if (!strncmp(p, "VmFlags: ", 9)) {
 				parse_flags(p + 9, e);
 			}
@@ -608,6 +610,11 @@ static int open_file(int which)
 	case FILE_TMPFS:
 		dir = "/tmp";
 		break;
+	case FILE_READONLY:
+		/* The same file as FILE_TMPFS. */
+		snprintf(name, sizeof(file_name[0]), "%s", file_name[FILE_TMPFS]);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		break;
 	case FILE_UPPER:
 		dir = getenv("FUZZ_DIR");
 		break;
@@ -623,7 +630,7 @@ static int open_file(int which)
 		if (which == FILE_UPPER)
 			unlink(name);
 	}
-	if (fd >= 0 && which != FILE_LOWER)
+	if (fd >= 0 && which != FILE_LOWER && which != FILE_READONLY)
 		fill_file(fd);
 	return fd;
 }
@@ -1079,7 +1086,7 @@ static void op_madvise(const struct fuzz_step *s)
 	if (advice == 23)
 		touched = true;
 	if (advice == MADV_REMOVE)
-		shm->dirty[me][kind_of(s->at)->file] = true;
+		shm->dirty[me][kind_of(s->at)->file] = shm->dirty[me][FILE_TMPFS] = true;
 	marked = true;
 	if (s->y & 64) {
 		struct iovec iov[2] = {
@@ -1150,30 +1157,40 @@ static void op_file(const struct fuzz_step *s)
 {
 	unsigned int which = kind_of(s->at)->file;
 	unsigned long off = s->off % (FILE_PAGES + 1), i;
-	int fd = files[which];
+	int fd;
 
 	if (which == FILE_NONE || which == FILE_LOWER)
 		return;
+	if (which == FILE_READONLY)
+		which = FILE_TMPFS;
+	fd = files[which];
 	shm->dirty[me][which] = true;
+	if (s->z & 1) {
+		/* Not just anywhere: what is mapped here, and has been seen. */
+		struct entry *e;
+
+		cpu_read(ADDR(s->at));
+		read_maps(false);
+		e = entry_at(ADDR(s->at));
+		if (e && e->file)
+			off = (e->off + ADDR(s->at) - e->start) / PS;
+	}
 	switch (s->x % 8) {
-	case 0:
+	case 0: case 1:
 		same(SYS_ftruncate, fd, off * PS + (s->y & 1 ? 100 : 0));
 		break;
-	case 1:
+	case 2: case 3:
 		same(SYS_fallocate, fd, 3 /* PUNCH_HOLE|KEEP_SIZE */, off * PS, (1 + s->y % 8) * PS);
 		break;
-	case 2: case 3:
+	case 4:
 		for (i = 0; i < 1 + s->y % 4; i++)
 			fill_page(bytes + i * PS, off + i + 1000);
 		trace(true, CALL_FILE_FILL, which, off, i, 1000, 0, 0);
 		obs(W_VALUE, 0, pwrite(fd, bytes, i * PS, off * PS));
 		break;
-	case 4:
+	case 5:
 		same(SYS_fadvise64, fd, 0, 0, 4 /* DONTNEED */);
 		reclaimed = true;
-		break;
-	case 5:
-		same(SYS_fsync, fd);
 		break;
 	case 6:
 		/* All as it was: the pages are new ones. */
@@ -1181,7 +1198,7 @@ static void op_file(const struct fuzz_step *s)
 		fill_file(fd);
 		break;
 	case 7:
-		same(SYS_fallocate, fd, 0, off * PS, (1 + s->y % 8) * PS);
+		same(s->y & 8 ? SYS_fsync : SYS_fallocate, fd, 0, off * PS, (1 + s->y % 8) * PS);
 		break;
 	}
 }
@@ -1242,7 +1259,7 @@ static void op_copy(const struct fuzz_step *s)
 {
 	unsigned long len = clamp(s->at, s->n) * PS;
 	struct fuzz_call *call;
-	static int pipes[2] = { -1, -1 };
+	int pipes[2];
 	ssize_t n;
 
 	if (s->x & 1) {
@@ -1589,7 +1606,7 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 		same_mmap(s.at, n, s.prot, kind, s.off % FILE_PAGES,
 			  (s.y & 7) == 1 ? MAP_NORESERVE : (s.y & 7) == 2 ? MAP_STACK :
 			  (s.y & 7) == 3 ? MAP_LOCKED : (s.y & 7) == 4 ? MAP_POPULATE : 0);
-		if ((s.y & 7) == 3)
+		if ((s.y & 7) == 3 || (s.y & 7) == 2)
 			marked = true;
 		if ((s.y & 7) == 3 || (s.y & 7) == 4)
 			touched = true;
@@ -1880,8 +1897,9 @@ static void run_sequence(void)
 		prctl(PR_SET_MANYPROTS, me == MULTI ? 2 : 0, 0, 0, 0);
 	if (head.flags & HEAD_NORESERVE)
 		more |= MAP_NORESERVE;
+	/* Implies MADV_NOHUGEPAGE. */
 	if (head.flags & HEAD_STACK)
-		more |= MAP_STACK;
+		more |= MAP_STACK, marked = true;
 	if (head.flags & HEAD_LOCKED)
 		more |= MAP_LOCKED, touched = marked = true;
 	step_nr = FUZZ_MAX_OPS;
@@ -2060,7 +2078,8 @@ int main(int argc, char **argv)
 		step_nr = FUZZ_MAX_OPS + 20;
 		/* Pages of tmpfs are charged as well: first as it was. */
 		for (i = 1; i < NR_FILES; i++)
-			if (shm->dirty[me][i] && i != FILE_LOWER && files[i] >= 0) {
+			if (shm->dirty[me][i] && i != FILE_LOWER && i != FILE_READONLY &&
+			    files[i] >= 0) {
 				fill_file(files[i]);
 				shm->dirty[me][i] = false;
 			}
