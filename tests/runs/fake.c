@@ -42,7 +42,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	struct header *header;
 
 	(void)gfp;
-	fake_allocs++;
+	__atomic_add_fetch(&fake_allocs, 1, __ATOMIC_RELAXED);
 	if (fake_fail_after > 0 && --fake_fail_after == 0)
 		return NULL;
 	header = malloc(sizeof(*header) + cache->size);
@@ -50,8 +50,8 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 		fail("no memory");
 	header->cache = cache;
 	memset(header + 1, 0xa5, cache->size);
-	fake_bytes += cache->size;
-	fake_objects++;
+	__atomic_add_fetch(&fake_bytes, cache->size, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&fake_objects, 1, __ATOMIC_RELAXED);
 	return header + 1;
 }
 
@@ -59,31 +59,35 @@ void fake_free_later(struct rcu_head *rcu, size_t offset)
 {
 	struct header *header = (struct header *)((char *)rcu - offset) - 1;
 
-	fake_bytes -= header->cache->size;
-	fake_objects--;
+	__atomic_sub_fetch(&fake_bytes, header->cache->size, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&fake_objects, 1, __ATOMIC_RELAXED);
 	rcu->offset = offset;
-	rcu->next = later;
-	later = rcu;
+	rcu->next = __atomic_load_n(&later, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&later, &rcu->next, rcu, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 void fake_schedule_work(struct work_struct *w)
 {
-	if (work && work != w)
+	struct work_struct *old = __atomic_exchange_n(&work, w, __ATOMIC_ACQ_REL);
+
+	if (old && old != w)
 		fail("two kinds of work");
-	work = w;
 }
 
-void fake_grace_period(void)
+void fake_grace_period_after(void (*wait)(void))
 {
-	struct work_struct *w = work;
+	struct work_struct *w = __atomic_exchange_n(&work, NULL, __ATOMIC_ACQ_REL);
+	struct rcu_head *rcu, *next;
 
-	work = NULL;
 	if (w)
 		w->func(w);
-	while (later) {
-		struct rcu_head *rcu = later;
-
-		later = rcu->next;
+	rcu = __atomic_exchange_n(&later, NULL, __ATOMIC_ACQUIRE);
+	if (wait)
+		wait();
+	for (; rcu; rcu = next) {
+		next = rcu->next;
 		free((struct header *)((char *)rcu - rcu->offset) - 1);
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * What mm/vma_runs.c needs of the kernel, for an ordinary program: allocations
  * that are counted and can be made to fail, and grace periods that end when
- * the test says so.
+ * the test says so.  Several threads may use all of it but fake_fail_after.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -29,13 +29,16 @@ typedef unsigned int slab_flags_t;
 
 #define U32_MAX		((u32)~0U)
 #define __init
+#define noinline_for_stack	__attribute__((noinline))
 #define __ro_after_init
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+/* The least x for which 2^x is at least n. */
+#define order_base_2(n)	((n) > 1 ? 64 - __builtin_clzll((n) - 1) : 0)
 #define DECLARE_FLEX_ARRAY(type, name) \
 	struct { struct { } __empty_##name; type name[]; }
-#define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 /* As in the kernel: both sides must be of one type. */
@@ -60,26 +63,28 @@ typedef struct {
 
 static inline void refcount_set(refcount_t *r, int n)
 {
-	r->refs = n;
+	__atomic_store_n(&r->refs, n, __ATOMIC_RELAXED);
 }
 
+/* Relaxed in the kernel, where what depends on it is ordered nevertheless. */
 static inline int refcount_read(const refcount_t *r)
 {
-	return r->refs;
+	return __atomic_load_n(&r->refs, __ATOMIC_ACQUIRE);
 }
 
 static inline void refcount_inc(refcount_t *r)
 {
-	if (r->refs < 1)
+	if (__atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED) < 1)
 		fail("reference taken to something dead");
-	r->refs++;
 }
 
 static inline bool refcount_dec_and_test(refcount_t *r)
 {
-	if (r->refs < 1)
+	int refs = __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL);
+
+	if (refs < 0)
 		fail("reference dropped twice");
-	return --r->refs == 0;
+	return !refs;
 }
 
 struct llist_node {
@@ -95,17 +100,16 @@ struct llist_head {
 
 static inline bool llist_add(struct llist_node *node, struct llist_head *head)
 {
-	node->next = head->first;
-	head->first = node;
+	node->next = __atomic_load_n(&head->first, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&head->first, &node->next, node, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 	return !node->next;
 }
 
 static inline struct llist_node *llist_del_all(struct llist_head *head)
 {
-	struct llist_node *first = head->first;
-
-	head->first = NULL;
-	return first;
+	return __atomic_exchange_n(&head->first, NULL, __ATOMIC_ACQUIRE);
 }
 
 struct work_struct {
@@ -145,7 +149,11 @@ extern size_t fake_bytes, fake_objects;
 extern long fake_fail_after;
 extern unsigned long fake_allocs;
 
-/* The end of a grace period: runs workers and frees. */
-void fake_grace_period(void);
+/*
+ * The end of a grace period: runs workers and frees.  With threads, calls
+ * @wait for those who may still look at what is freed.
+ */
+void fake_grace_period_after(void (*wait)(void));
+#define fake_grace_period()	fake_grace_period_after(NULL)
 
 #endif /* FAKE_H */
