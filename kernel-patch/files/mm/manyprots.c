@@ -26,50 +26,118 @@
  * equivalent VMA its anon_vma, and page_table_lock serialises that.
  */
 #include <linux/binfmts.h>
+#include <linux/cacheflush.h>
 #include <linux/fs.h>
+#include <linux/memfd.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/perf_event.h>
 #include <linux/personality.h>
 #include <linux/pkeys.h>
+#include <linux/prctl.h>
 #include <linux/rmap.h>
 #include <linux/security.h>
 #include <linux/sysctl.h>
+#include <linux/uaccess.h>
 #include <linux/uprobes.h>
 #include <linux/vma_runs.h>
 
-#include <asm/cacheflush.h>
 #include <asm/tlb.h>
 
 #include "internal.h"
 
-/* sysctl vm.manyprots */
+/* sysctl vm.manyprots and, over it, PR_SET_MANYPROTS */
+#define MANYPROTS_FOLLOW	(-1)	/* of a process: as the sysctl says */
 #define MANYPROTS_OFF		0
-#define MANYPROTS_EXPLICIT	1
+#define MANYPROTS_EXPLICIT	1	/* MAP_CHGPROT, stacks and arenas */
+#define MANYPROTS_ALWAYS	2	/* each mprotect() that would split */
 
 static int sysctl_manyprots __read_mostly = MANYPROTS_EXPLICIT;
 static unsigned int sysctl_max_run_count __read_mostly = 1048576;
 
 /* What keeps a VMA an ordinary one. */
-#define VM_NOT_MANYPROTS	(VM_SPECIAL | VM_HUGETLB | VM_SHARED | VM_MAYSHARE | \
-				 VM_GROWSDOWN | VM_GROWSUP | VM_SHADOW_STACK | \
-				 VM_DROPPABLE | VM_UFFD_MISSING | VM_UFFD_WP | \
-				 VM_UFFD_MINOR)
+#define VM_NOT_MANYPROTS	(VM_SPECIAL | VM_HUGETLB | VM_GROWSDOWN | \
+				 VM_GROWSUP | VM_SHADOW_STACK | VM_DROPPABLE | \
+				 VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
-static bool manyprots_enabled(void)
+/* The mode that is in force for a process. */
+static int manyprots_mode(struct mm_struct *mm)
 {
-	return READ_ONCE(sysctl_manyprots) != MANYPROTS_OFF;
+	int mode = READ_ONCE(mm->manyprots_mode);
+
+	return mode == MANYPROTS_FOLLOW ? READ_ONCE(sysctl_manyprots) : mode;
+}
+
+static bool manyprots_enabled(struct mm_struct *mm)
+{
+	return manyprots_mode(mm) != MANYPROTS_OFF;
+}
+
+/**
+ * manyprots_mm_init - an mm has no runs yet, and the mode of who makes it
+ * @mm: the new mm, of fork or exec
+ *
+ * Both look at current->mm, so that the mode is inherited: what is to run in
+ * another mode than its system does so without being changed.
+ */
+void manyprots_mm_init(struct mm_struct *mm)
+{
+	atomic_long_set(&mm->run_count, 0);
+	mm->manyprots_mode = current->mm ?
+		READ_ONCE(current->mm->manyprots_mode) : MANYPROTS_FOLLOW;
+}
+
+/**
+ * manyprots_prctl - PR_SET_MANYPROTS and PR_GET_MANYPROTS
+ * @option: which of the two
+ * @arg2: the mode, -1 to follow the sysctl; or a pointer to int for what was
+ *	set, which may be NULL
+ * @arg3: 0
+ * @arg4: 0
+ * @arg5: 0
+ *
+ * The mode is one of the mm: threads share it.  A change is for what comes;
+ * multi-protection VMAs stay what they are.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or the mode in force; -EINVAL for another mode or argument,
+ * -EFAULT.
+ */
+int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
+		    unsigned long arg4, unsigned long arg5)
+{
+	struct mm_struct *mm = current->mm;
+	int mode = arg2;
+
+	if (arg3 || arg4 || arg5)
+		return -EINVAL;
+	if (option == PR_GET_MANYPROTS) {
+		int __user *set = (int __user *)arg2;
+
+		if (set && put_user(READ_ONCE(mm->manyprots_mode), set))
+			return -EFAULT;
+		return manyprots_mode(mm);
+	}
+
+	/* An int among variable arguments may come zero-extended. */
+	if ((unsigned long)mode != arg2 && (unsigned int)mode != arg2)
+		return -EINVAL;
+	if (mode < MANYPROTS_FOLLOW || mode > MANYPROTS_ALWAYS)
+		return -EINVAL;
+	WRITE_ONCE(mm->manyprots_mode, mode);
+	return 0;
 }
 
 /**
  * manyprots_at_flags - the feature's bit for AT_FLAGS
  *
+ * Context: the mm of the new program is current->mm.
  * Return: AT_FLAGS_MANYPROTS if remap_file_pages() takes MAP_CHGPROT.
  */
 unsigned long manyprots_at_flags(void)
 {
-	return manyprots_enabled() ? AT_FLAGS_MANYPROTS : 0;
+	return manyprots_enabled(current->mm) ? AT_FLAGS_MANYPROTS : 0;
 }
 
 static unsigned long vma_index(struct vm_area_struct *vma, unsigned long addr)
@@ -160,11 +228,11 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 	unsigned long end = vma_index_addr(vma, run->last) + PAGE_SIZE;
 	vm_flags_t flags = vma_flags_of_run(vma, run);
 
+	/* Under i_mmap_rwsem alone, fields change that rmap does not look at. */
 	data_race(memcpy(view, vma, sizeof(*view)));
 	view->vm_start = start;
 	view->vm_end = end;
 	vm_flags_init(view, flags);
-	view->vm_page_prot = vm_get_page_prot(flags);
 	view->vm_runs = (void *)((unsigned long)vma | VMA_VIEW_TAG);
 	view->vm_pgoff = run->first;
 	if (run->attr & VMA_RUN_ZEROFILL) {
@@ -175,6 +243,10 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 	}
 	if (!(run->attr & VMA_RUN_ANON))
 		view->anon_vma = NULL;
+	view->vm_page_prot = vm_get_page_prot(flags);
+	/* Writes to a shared file may have to be noticed. */
+	if (flags & VM_SHARED)
+		vma_set_page_prot(view);
 }
 
 /* vma_view_at() and vma_report_at() of a multi-protection VMA. */
@@ -190,19 +262,32 @@ struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
 	return view;
 }
 
-/* for_each_file_view(): the next view from @addr on, NULL at the end. */
+/*
+ * for_each_file_view(): the next view after @after, which is the first one if
+ * that is NULL; NULL at the end.
+ */
 struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
-				       unsigned long addr, pgoff_t first,
-				       pgoff_t last, struct vm_area_struct *view)
+				       const struct vm_area_struct *after,
+				       pgoff_t first, pgoff_t last,
+				       struct vm_area_struct *view)
 {
+	struct vma_runs_search search = {
+		.first = vma->vm_pgoff,
+		.last = vma_last_index(vma),
+		.first_pgoff = first,
+		.last_pgoff = last,
+	};
 	struct vma_run run;
 	bool found;
 
-	if (addr >= vma->vm_end)
-		return NULL;
+	if (after) {
+		run.first = vma_index(vma, after->vm_start);
+		run.last = vma_index(vma, after->vm_end) - 1;
+		run.pgoff = after->vm_pgoff;
+	}
 	rcu_read_lock();
-	found = vma_runs_find_file(READ_ONCE(vma->vm_runs), vma_index(vma, addr),
-				   vma_last_index(vma), first, last, &run);
+	found = vma_runs_find_file(READ_ONCE(vma->vm_runs), &search,
+				   after ? &run : NULL, &run);
 	rcu_read_unlock();
 	if (!found)
 		return NULL;
@@ -212,12 +297,16 @@ struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
 
 pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr)
 {
+	struct vm_area_struct view __uninitialized;
 	struct vma_run run;
 
 	vma = vma_real(vma);
 	if (!vma_run_at(vma, addr, &run))
 		return vma_page_prot_at(vma, addr);
-	return vm_get_page_prot(vma_flags_of_run(vma, &run));
+	if (!(vma->vm_flags & VM_SHARED))
+		return vm_get_page_prot(vma_flags_of_run(vma, &run));
+	vma_fill_view(vma, &run, &view, false);
+	return view.vm_page_prot;
 }
 
 vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr)
@@ -280,6 +369,27 @@ bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
 	return run.attr & VMA_RUN_ANON;
 }
 
+/* The address after the run that @addr is in. */
+static unsigned long vma_run_end(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vma_run run;
+
+	vma_run_at(vma, addr, &run);
+	return vma_index_addr(vma, run.last) + PAGE_SIZE;
+}
+
+/* vma_range_has_anon() of a multi-protection VMA. */
+bool __vma_range_has_anon(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end)
+{
+	unsigned long addr;
+
+	for (addr = start; addr < end; addr = vma_run_end(vma, addr))
+		if (vma_has_anon(vma, addr))
+			return true;
+	return false;
+}
+
 /* What the runs of a multi-protection VMA have in a range, in pages. */
 static void manyprots_sum(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct vma_runs_sum *sum)
@@ -288,6 +398,9 @@ static void manyprots_sum(struct vm_area_struct *vma, unsigned long start,
 	vma_runs_sum(READ_ONCE(vma->vm_runs), vma_index(vma, start),
 		     vma_index(vma, end) - 1, sum);
 	rcu_read_unlock();
+	/* As is_data_mapping() */
+	if (vma->vm_flags & VM_SHARED)
+		sum->data = 0;
 }
 
 unsigned long __manyprots_accounted(struct vm_area_struct *vma,
@@ -322,9 +435,10 @@ void __manyprots_gather(struct vm_area_struct *vma, unsigned long *accounted,
 
 /**
  * vma_nr_runs - number of runs of a VMA
- * @vma: a VMA; 0 if it is not a multi-protection VMA
+ * @vma: a VMA
  *
  * Context: mmap_lock held.
+ * Return: the number; 0 if @vma is not a multi-protection VMA.
  */
 unsigned long vma_nr_runs(struct vm_area_struct *vma)
 {
@@ -385,6 +499,7 @@ static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs)
 
 	vma_assert_write_locked(vma);
 	manyprots_count(vma->vm_mm, vma, -1);
+	/* Readers without a lock see a map that is complete. */
 	smp_store_release(&vma->vm_runs, runs);
 	manyprots_count(vma->vm_mm, vma, 1);
 	vma_runs_put(old);
@@ -457,6 +572,7 @@ static int vma_run_set_anon(struct vm_area_struct *vma, unsigned long addr)
 		spin_lock(lock);
 		done = vma->vm_runs == runs;
 		if (done)
+			/* Readers without a lock see a map that is complete. */
 			smp_store_release(&vma->vm_runs, copy);
 		spin_unlock(lock);
 		vma_runs_put(runs);
@@ -491,15 +607,6 @@ int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr)
 	return error;
 }
 
-/* The address after the run that @addr is in. */
-static unsigned long vma_run_end(struct vm_area_struct *vma, unsigned long addr)
-{
-	struct vma_run run;
-
-	vma_run_at(vma, addr, &run);
-	return vma_index_addr(vma, run.last) + PAGE_SIZE;
-}
-
 /**
  * manyprots_copy_page_range - copy_page_range() of a multi-protection VMA
  * @dst_vma: the child's VMA, which shares the map already
@@ -515,42 +622,53 @@ int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma)
 {
 	struct vm_area_struct dst __uninitialized, src __uninitialized;
-	unsigned long addr, end;
-	int error = 0;
+	unsigned long index = src_vma->vm_pgoff, last = vma_last_index(src_vma);
+	struct vma_run run;
+	int error;
 
 	if (!src_vma->anon_vma)
 		return 0;
-	for (addr = src_vma->vm_start; addr < src_vma->vm_end && !error; addr = end) {
-		vma_view_at(src_vma, addr, &src);
-		end = src.vm_end;
-		if (!src.anon_vma)
-			continue;
-
+	while (vma_runs_find_anon(src_vma->vm_runs, index, last, &run)) {
 		/* The copy looks at protections by address: take all at once. */
-		while (end < src_vma->vm_end && vma_has_anon(src_vma, end))
-			end = vma_run_end(src_vma, end);
-		vma_view_at(dst_vma, addr, &dst);
-		src.vm_end = end;
-		dst.vm_end = end;
+		vma_run_cut(&run, index, last);
+		vma_fill_view(src_vma, &run, &src, false);
+		vma_fill_view(dst_vma, &run, &dst, false);
 		error = copy_page_range(&dst, &src);
+		if (error || run.last == last)
+			return error;
+		index = run.last + 1;
 	}
-	return error;
+	return 0;
 }
 
-/* Split every huge page: a run map is kept for small pages only. */
-static void manyprots_split_huge_pages(struct vm_area_struct *vma)
-{
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-	unsigned long addr;
+/**
+ * manyprots_suitable_order - thp_vma_suitable_order() of runs
+ * @vma: a multi-protection VMA, or a view VMA
+ * @addr: an address
+ * @order: order of a huge page
+ *
+ * Context: as vma_view_at().
+ * Return: does the huge page that would hold @addr lie within one run?
+ */
+bool manyprots_suitable_order(struct vm_area_struct *vma, unsigned long addr,
+			      int order)
+{
+	unsigned long size = PAGE_SIZE << order;
+	struct vm_area_struct *run, view __uninitialized;
 
-	for (addr = ALIGN(vma->vm_start, HPAGE_PMD_SIZE);
-	     addr < vma->vm_end && vma->vm_end - addr >= HPAGE_PMD_SIZE;
-	     addr += HPAGE_PMD_SIZE) {
-		split_huge_pmd_address(vma, addr, false, NULL);
-		cond_resched();
-	}
-#endif
+	if (addr < vma->vm_start || addr >= vma->vm_end)
+		return false;
+	run = vma_view_at(vma, addr, &view);
+	if (!vma_is_anonymous(run) &&
+	    !IS_ALIGNED((run->vm_start >> PAGE_SHIFT) - vma_file_base(run),
+			1UL << order))
+		return false;
+
+	addr = ALIGN_DOWN(addr, size);
+	return addr >= run->vm_start && run->vm_end - addr >= size;
 }
+#endif
 
 /* May @vma become a multi-protection VMA, or is it one? */
 static bool manyprots_eligible(struct vm_area_struct *vma)
@@ -561,10 +679,13 @@ static bool manyprots_eligible(struct vm_area_struct *vma)
 		return false;
 	if ((vma->vm_end - vma->vm_start) >> PAGE_SHIFT > U32_MAX)
 		return false;
-	if (vma->vm_file)
-		return vma->vm_ops && !vma_is_dax(vma) &&
-			vma->vm_ops->map_pages == filemap_map_pages;
-	return vma_is_anonymous(vma);
+	if (!vma->vm_file)
+		return vma_is_anonymous(vma);
+	if ((vma->vm_flags & VM_MAYSHARE) &&
+	    !(vma->vm_file->f_op->fop_flags & FOP_MANYPROTS))
+		return false;
+	return vma->vm_ops && !vma_is_dax(vma) &&
+		vma->vm_ops->map_pages == filemap_map_pages;
 }
 
 /*
@@ -658,17 +779,74 @@ static void manyprots_demote(struct vm_area_struct *vma)
 }
 
 /*
+ * When a multi-protection VMA whose runs have become one is made an ordinary
+ * VMA again.
+ *
+ * Not at once: the mprotect() that made its runs one is, in garbage collectors
+ * and write barriers, half of a pair, and the next call would only begin a run
+ * map again.  As it is, it costs a small map and a look at that on each fault,
+ * and it behaves as the ordinary VMA.  But an ordinary one can merge, which
+ * bounds the number of VMAs by what stock has.
+ *
+ * So it is demoted when somebody comes who can do something with the ordinary
+ * VMA: when it is next to what it may merge with, when mprotect() changes all
+ * of it, as then stock looks for neighbours too, and when it is moved or
+ * resized (manyprots_isolate()).  None of these is what alternates.
+ */
+
+/**
+ * manyprots_may_merge - may this VMA merge with what is going to be next to it?
+ * @vma: a multi-protection VMA
+ * @flags: vm_flags of what is next to it
+ * @file: the file of that, or NULL
+ *
+ * If it may as an ordinary VMA, it is made one.
+ *
+ * Context: mmap_lock held for writing.
+ * Return: true if @vma is an ordinary VMA now, which others judge.
+ */
+bool manyprots_may_merge(struct vm_area_struct *vma, vm_flags_t flags,
+			 struct file *file)
+{
+	struct vma_run run;
+
+	vma_run_at(vma, vma->vm_start, &run);
+	if (run.last != vma_last_index(vma))
+		return false;
+	if ((vma_flags_of_run(vma, &run) ^ flags) &
+	    ~(VM_SOFTDIRTY | VM_MANYPROTS_AUTO))
+		return false;
+	if (file != (run.attr & VMA_RUN_ZEROFILL ? NULL : vma->vm_file))
+		return false;
+	manyprots_demote(vma);
+	return !vma_is_manyprots(vma);
+}
+
+/* manyprots_settle() of a multi-protection VMA. */
+void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end)
+{
+	if (start <= vma->vm_start && end >= vma->vm_end)
+		manyprots_demote(vma);
+}
+
+/*
  * Let the file go when no run maps it any more: an anonymous VMA must not
  * keep a file system busy.
  */
 static void manyprots_let_go(struct vm_area_struct *vma)
 {
+	struct vma_runs_search search = {
+		.first = vma->vm_pgoff,
+		.last = vma_last_index(vma),
+		.first_pgoff = 0,
+		.last_pgoff = ULONG_MAX,
+	};
 	struct address_space *mapping;
 	struct file *file = vma->vm_file;
 	struct vma_run run;
 
-	if (!file || vma_runs_find_file(vma->vm_runs, vma->vm_pgoff,
-					vma_last_index(vma), 0, ULONG_MAX, &run))
+	if (!file || vma_runs_find_file(vma->vm_runs, &search, NULL, &run))
 		return;
 	vma_close(vma);
 	mapping = vma_leave_i_mmap(vma);
@@ -777,7 +955,7 @@ vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
 				unsigned long flags)
 {
 	if (file || (flags & (MAP_TYPE | MAP_GROWSDOWN)) != MAP_PRIVATE ||
-	    !manyprots_enabled())
+	    !manyprots_enabled(current->mm))
 		return VM_NONE;
 	if ((flags & MAP_STACK) || ((flags & MAP_NORESERVE) && prot == PROT_NONE))
 		return VM_MANYPROTS_AUTO;
@@ -788,15 +966,23 @@ vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
 static bool manyprots_wants_mprotect(struct vm_area_struct *vma,
 				     unsigned long start, unsigned long end)
 {
+	int mode;
+
 	if (start == vma->vm_start && end == vma->vm_end)
 		return false;
-	return (vma->vm_flags & (VM_MANYPROTS_AUTO | VM_HUGEPAGE)) == VM_MANYPROTS_AUTO &&
-		manyprots_enabled() && manyprots_eligible(vma);
+	if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE))
+		return false;
+	mode = manyprots_mode(vma->vm_mm);
+	if (mode != MANYPROTS_ALWAYS &&
+	    (mode == MANYPROTS_OFF || !(vma->vm_flags & VM_MANYPROTS_AUTO)))
+		return false;
+	return manyprots_eligible(vma);
 }
 
 /**
  * manyprots_mprotect - change the access flags of a range in place
  * @vmi: the caller's iterator, at @vma
+ * @prev: as for vma_modify_flags()
  * @vma: an ordinary VMA, or a view VMA of the run that holds the range
  * @start: first address of the range
  * @end: address after it
@@ -806,24 +992,32 @@ static bool manyprots_wants_mprotect(struct vm_area_struct *vma,
  * The page tables are left to the caller.
  *
  * Context: mmap_lock held for writing.
- * Return: a view VMA of the range as it is afterwards; NULL if this ordinary
- * VMA must be changed as stock does; or an ERR_PTR with nothing changed.
+ * Return: a view VMA of the range as it is afterwards; the ordinary VMA that
+ * it is merged with; NULL if this ordinary VMA must be changed as stock does;
+ * or an ERR_PTR with nothing changed.
  */
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+					  struct vm_area_struct *prev,
 					  struct vm_area_struct *vma,
 					  unsigned long start,
 					  unsigned long end,
 					  vm_flags_t newflags,
 					  struct vm_area_struct *view)
 {
-	struct vm_area_struct *real = vma_real(vma);
+	struct vm_area_struct *merged, *real = vma_real(vma);
 	bool must = vma_is_view(vma);
 	struct vma_runs *runs;
 	struct vma_run run;
 	int error = -ENOMEM;
 
-	if (!must && !manyprots_wants_mprotect(vma, start, end))
-		return NULL;
+	if (!must) {
+		if (!manyprots_wants_mprotect(vma, start, end))
+			return NULL;
+		/* Pages that go over to a neighbour split nothing. */
+		merged = vma_merge_flags(vmi, prev, vma, start, end, newflags);
+		if (merged)
+			return merged;
+	}
 
 	runs = vma_runs_begin(real);
 	if (!runs)
@@ -852,8 +1046,8 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	}
 
 	vma_start_write(real);
-	if (!vma_is_manyprots(real))
-		manyprots_split_huge_pages(real);
+	/* A huge page lies within one run: these may become bounds of runs. */
+	vma_adjust_trans_huge(real, start, end, 0);
 	vma_runs_publish(real, runs);
 
 	vma_fill_view(real, &run, view, false);
@@ -925,7 +1119,31 @@ static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
 	return (run->attr & VMA_RUN_ANON) && manyprots_keeps(remap, vma, run);
 }
 
+/*
+ * What do_mmap() asks of a shared mapping.  Memory that is sealed against
+ * writing gets no VM_MAYWRITE there, and a run has none of its own to lose.
+ */
+static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
+				 vm_flags_t access)
+{
+	unsigned long flags = vma->vm_flags | access;
+	struct file *file = vma->vm_file;
+	int error;
+
+	if (!(flags & VM_MAYSHARE))
+		return 0;
+	if ((access & VM_WRITE) && IS_SWAPFILE(file->f_mapping->host))
+		return -ETXTBSY;
+	if (IS_APPEND(file_inode(file)) && (file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	error = memfd_check_seals_mmap(file, &flags);
+	if (!error && !keep && ((flags ^ vma->vm_flags) & VM_MAYWRITE))
+		error = -EPERM;
+	return error;
+}
+
 static int manyprots_mmap_rules(const struct manyprots_remap *remap,
+				struct vm_area_struct *vma, bool keep,
 				vm_flags_t mayflags, vm_flags_t *access)
 {
 	unsigned long prot = remap->prot;
@@ -945,7 +1163,7 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 		return -EPERM;
 	if (map_deny_write_exec(*access, *access))
 		return -EACCES;
-	return 0;
+	return manyprots_share_rules(vma, keep, *access);
 }
 
 static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
@@ -999,7 +1217,7 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (anon)
 		error = manyprots_mprotect_rules(remap, vma, addr, old, &access);
 	else
-		error = manyprots_mmap_rules(remap, mayflags, &access);
+		error = manyprots_mmap_rules(remap, vma, keep, mayflags, &access);
 	if (error)
 		return error;
 	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))
@@ -1011,17 +1229,19 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (access & VM_WRITE) {
 		if (keep && (old & (VM_ACCOUNT | VM_WRITE)))
 			access |= old & VM_ACCOUNT;
-		else if (!(vma->vm_flags & VM_NORESERVE))
+		else if (!(vma->vm_flags & (VM_NORESERVE | VM_SHARED)))
 			access |= VM_ACCOUNT;
 	} else if (keep && !(remap->zerofill && !anon)) {
 		access |= old & VM_ACCOUNT;
 	}
 	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
 	if (keep) {
-		remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+		if (!(vma->vm_flags & VM_SHARED))
+			remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
 	} else {
 		/* mmap() does not count what it replaces. */
-		if (!may_expand_vm(vma->vm_mm, access, 0))
+		if (!may_expand_vm(vma->vm_mm,
+				   access | (vma->vm_flags & VM_SHARED), 0))
 			return -ENOMEM;
 		remap->moved = true;
 	}
@@ -1103,6 +1323,7 @@ static void manyprots_change_protection(const struct manyprots_remap *remap,
 		change_protection(&tlb, &view, addr, end, cp_flags);
 	}
 	tlb_finish_mmu(&tlb);
+	manyprots_check_range(vma, remap->start, remap->end);
 
 	for (addr = remap->start; addr < remap->end; addr = end) {
 		vma_report_at(vma, addr, &view);
@@ -1122,8 +1343,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	vma_start_write(vma);
 	if (remap->moved)
 		manyprots_zap(remap, vma);
-	if (!vma_is_manyprots(vma))
-		manyprots_split_huge_pages(vma);
+	vma_adjust_trans_huge(vma, remap->start, remap->end, 0);
 
 	vm_stat_account(mm, vma->vm_flags, -pages);
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, -1);
@@ -1154,7 +1374,10 @@ static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
 		/* Anonymous memory has no offsets and no other kind. */
 		if (remap->anonymous || remap->pgoff)
 			return ERR_PTR(-EINVAL);
-	} else if (!remap->zerofill) {
+	} else if (remap->anonymous) {
+		if (vma->vm_flags & VM_MAYSHARE)
+			return ERR_PTR(-EINVAL);
+	} else {
 		pgoff_t pages = (remap->end - remap->start) >> PAGE_SHIFT;
 
 		if (remap->pgoff + pages < pages ||
@@ -1190,7 +1413,7 @@ static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
  * @pgoff: file page offset for @start; 0 for anonymous memory
  * @flags: MAP_CHGPROT; with MAP_ANONYMOUS the pages become anonymous memory
  *
- * All or nothing, on one private mapping.  Pages whose kind and file offset
+ * All or nothing, on one mapping.  Pages whose kind and file offset
  * stay keep their contents, the others come fresh.  With @start, @size, @prot
  * and @pgoff 0 the call only tells whether the kernel has the feature.
  *
@@ -1199,7 +1422,8 @@ static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
  * -EINVAL for an argument or a mapping that is not eligible,
  * -EOVERFLOW as mmap(),
  * -EACCES beyond what the mapping may be given, or to make private pages text,
- * -EPERM for a sealed mapping, or text from a noexec mount,
+ * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
+ * -ETXTBSY to write to a swap file,
  * -ENOMEM for the commit limit, RLIMIT_DATA, vm.max_run_count or memory,
  * -EINTR for a fatal signal, or what a security module says.
  */
@@ -1217,10 +1441,11 @@ long manyprots_remap(unsigned long start, unsigned long size,
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	struct file *file;
+	vm_flags_t shared;
 	bool asked, locked;
 	long error;
 
-	if (!manyprots_enabled())
+	if (!manyprots_enabled(mm))
 		return -EINVAL;
 	if (!start && !size && !prot && !pgoff && flags == MAP_CHGPROT)
 		return 0;
@@ -1247,11 +1472,13 @@ again:
 	}
 	asked = manyprots_asks_mmap(&remap, vma);
 	file = vma->vm_file ? get_file(vma->vm_file) : NULL;
+	shared = vma->vm_flags & VM_MAYSHARE;
 	mmap_read_unlock(mm);
 
 	if (asked) {
 		error = security_mmap_file(remap.zerofill ? NULL : file, prot,
-					   MAP_PRIVATE | MAP_FIXED |
+					   (shared ? MAP_SHARED : MAP_PRIVATE) |
+					   MAP_FIXED |
 					   (remap.zerofill ? MAP_ANONYMOUS : 0));
 		if (error)
 			goto out_file;
@@ -1264,7 +1491,8 @@ again:
 	error = PTR_ERR_OR_ZERO(vma);
 	if (error)
 		goto out_unlock;
-	if (vma->vm_file != file || (!asked && manyprots_asks_mmap(&remap, vma))) {
+	if (vma->vm_file != file || (vma->vm_flags & VM_MAYSHARE) != shared ||
+	    (!asked && manyprots_asks_mmap(&remap, vma))) {
 		mmap_write_unlock(mm);
 		if (file)
 			fput(file);
@@ -1300,7 +1528,7 @@ static struct ctl_table manyprots_table[] = {
 		.mode		= 0644,
 		.proc_handler	= proc_dointvec_minmax,
 		.extra1		= SYSCTL_ZERO,
-		.extra2		= SYSCTL_ONE,
+		.extra2		= SYSCTL_TWO,
 	},
 	{
 		.procname	= "max_run_count",

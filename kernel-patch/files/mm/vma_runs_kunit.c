@@ -6,7 +6,8 @@
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/vma_runs.h>
 
 #define R	VM_READ
@@ -63,11 +64,53 @@ static struct vma_runs *library(struct kunit *test)
 	return replace(test, runs, 14, 15, 13, R);
 }
 
+/* Put in the range what the whole map was made with: it is one run again. */
+static void expect_small(struct kunit *test, struct vma_runs *runs)
+{
+	runs = replace(test, runs, 0, PAGES - 1, 0, R);
+	expect_run(test, runs, PAGES - 1, 0, ULONG_MAX, 0, R);
+	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST, LAST), 1);
+	vma_runs_put(runs);
+}
+
+/*
+ * A large map, every page its own run, changed in an order that leaps about.
+ * Pages are at the offsets of a permutation, @factor being odd.
+ */
+static struct vma_runs *large(struct kunit *test, unsigned long factor)
+{
+	struct vma_runs *runs = vma_runs_create(FIRST, 0, 0);
+	unsigned long i;
+
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	for (i = 0; i < PAGES; i++) {
+		unsigned long page = i * 12345 % PAGES;
+
+		runs = replace(test, runs, page, page, page * factor % PAGES,
+			       page & 1 ? RW : R);
+		cond_resched();
+	}
+	return runs;
+}
+
+/* The next run of the map that maps file pages @first to @last. */
+static bool find_file(const struct vma_runs *runs, pgoff_t first, pgoff_t last,
+		      const struct vma_run *after, struct vma_run *run)
+{
+	struct vma_runs_search search = {
+		.first = FIRST,
+		.last = LAST,
+		.first_pgoff = first,
+		.last_pgoff = last,
+	};
+
+	return vma_runs_find_file(runs, &search, after, run);
+}
+
 /* Runs are divided and joined, and the last one has no end. */
-static void vma_runs_test_library(struct kunit *test)
+static void library_has_its_runs(struct kunit *test)
 {
 	struct vma_runs *runs = library(test);
-	pgoff_t first, last;
 
 	expect_run(test, runs, 1, 0, 1, 0, R);
 	expect_run(test, runs, 2, 2, 9, 2, RX);
@@ -77,16 +120,50 @@ static void vma_runs_test_library(struct kunit *test)
 	expect_run(test, runs, 100, 20, ULONG_MAX, 0, BSS);
 	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST, LAST), 6);
 	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST + 3, FIRST + 10), 2);
+	expect_small(test, runs);
+}
+
+/* The hull has all file pages, those of the last run up to the VMA's end. */
+static void hull_has_all_file_pages(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	pgoff_t first, last;
+
 	vma_runs_hull(runs, LAST, &first, &last);
 	KUNIT_EXPECT_EQ(test, first, 0);
 	KUNIT_EXPECT_GE(test, last, 18);
+	vma_runs_put(runs);
 
-	runs = replace(test, runs, 0, LAST - FIRST, 0, R);
-	expect_run(test, runs, 100, 0, ULONG_MAX, 0, R);
+	runs = vma_runs_create(FIRST, 5, R);
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	vma_runs_hull(runs, FIRST + 9, &first, &last);
+	KUNIT_EXPECT_EQ(test, first, 5);
+	KUNIT_EXPECT_EQ(test, last, 14);
+	vma_runs_put(runs);
+
+	runs = vma_runs_create(FIRST, 0, BSS);
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	vma_runs_hull(runs, FIRST + 9, &first, &last);
+	KUNIT_EXPECT_GT(test, first, last);
 	vma_runs_put(runs);
 }
 
-static void vma_runs_test_sum(struct kunit *test)
+/* A change of protection leaves the key of the VMA in i_mmap as it is. */
+static void protection_keeps_the_hull(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	pgoff_t first, last, new_first, new_last;
+
+	vma_runs_hull(runs, LAST, &first, &last);
+	runs = replace(test, runs, 16, 17, 15, R);
+	vma_runs_hull(runs, LAST, &new_first, &new_last);
+	KUNIT_EXPECT_EQ(test, new_first, first);
+	KUNIT_EXPECT_EQ(test, new_last, last);
+	vma_runs_put(runs);
+}
+
+/* Totals of all of it, which are kept, and of a part, which are summed up. */
+static void totals_are_those_of_the_pages(struct kunit *test)
 {
 	struct vma_runs *runs = library(test);
 	struct vma_runs_sum sum;
@@ -96,27 +173,94 @@ static void vma_runs_test_sum(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.data, 14);
 	KUNIT_EXPECT_EQ(test, sum.exec, 8);
 	vma_runs_sum(runs, FIRST + 9, FIRST + 16, &sum);
+	KUNIT_EXPECT_EQ(test, sum.account, 1);
 	KUNIT_EXPECT_EQ(test, sum.data, 1);
 	KUNIT_EXPECT_EQ(test, sum.exec, 1);
+	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST, FIRST + 19), 5);
+	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST + 9, FIRST + 16), 4);
 	vma_runs_put(runs);
 }
 
 /* File page 13 is mapped twice, as where rodata ends and data begins. */
-static void vma_runs_test_find_file(struct kunit *test)
+static void file_page_is_found_at_each_address(struct kunit *test)
 {
 	struct vma_runs *runs = library(test);
 	struct vma_run run;
 
-	KUNIT_ASSERT_TRUE(test, vma_runs_find_file(runs, FIRST, LAST, 13, 13, &run));
+	KUNIT_ASSERT_TRUE(test, find_file(runs, 13, 13, NULL, &run));
 	KUNIT_EXPECT_EQ(test, run.first, FIRST + 10);
-	KUNIT_ASSERT_TRUE(test, vma_runs_find_file(runs, run.last + 1, LAST, 13, 13, &run));
+	KUNIT_EXPECT_EQ(test, run.last, FIRST + 13);
+	KUNIT_EXPECT_EQ(test, run.pgoff, 10);
+	KUNIT_ASSERT_TRUE(test, find_file(runs, 13, 13, &run, &run));
 	KUNIT_EXPECT_EQ(test, run.first, FIRST + 14);
-	KUNIT_EXPECT_FALSE(test, vma_runs_find_file(runs, run.last + 1, LAST, 13, 13, &run));
+	KUNIT_EXPECT_FALSE(test, find_file(runs, 13, 13, &run, &run));
+	KUNIT_EXPECT_FALSE(test, find_file(runs, 100, 200, NULL, &run));
 	vma_runs_put(runs);
 }
 
+/* All file runs come by address, bss is none of them. */
+static void all_file_runs_come_by_address(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	static const unsigned long first[] = { 0, 2, 10, 14, 16 };
+	struct vma_run run;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(first); i++) {
+		KUNIT_ASSERT_TRUE(test, find_file(runs, 0, ULONG_MAX,
+						  i ? &run : NULL, &run));
+		KUNIT_EXPECT_EQ(test, run.first, FIRST + first[i]);
+	}
+	KUNIT_EXPECT_FALSE(test, find_file(runs, 0, ULONG_MAX, &run, &run));
+	vma_runs_put(runs);
+}
+
+/* What is outside of the VMA is not found: halves share a map. */
+static void window_bounds_what_is_found(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	struct vma_runs_search search = {
+		.first = FIRST + 12, .last = FIRST + 14, .first_pgoff = 0,
+		.last_pgoff = 13,
+	};
+	struct vma_run run;
+
+	KUNIT_ASSERT_TRUE(test, vma_runs_find_file(runs, &search, NULL, &run));
+	KUNIT_EXPECT_EQ(test, run.first, FIRST + 12);
+	KUNIT_EXPECT_EQ(test, run.last, FIRST + 13);
+	KUNIT_EXPECT_EQ(test, run.pgoff, 12);
+	KUNIT_ASSERT_TRUE(test, vma_runs_find_file(runs, &search, &run, &run));
+	KUNIT_EXPECT_EQ(test, run.first, FIRST + 14);
+	KUNIT_EXPECT_EQ(test, run.last, FIRST + 14);
+	KUNIT_EXPECT_FALSE(test, vma_runs_find_file(runs, &search, &run, &run));
+	vma_runs_put(runs);
+}
+
+/* A page of a large map is found by its offset, wherever that may be. */
+static void random_offsets_are_found(struct kunit *test)
+{
+	struct vma_runs *runs = large(test, 7919);
+	struct vma_run run;
+	unsigned long i, count = 0;
+
+	for (i = 0; i < PAGES; i += 3) {
+		pgoff_t pgoff = i * 7919 % PAGES;
+
+		KUNIT_ASSERT_TRUE(test, find_file(runs, pgoff, pgoff, NULL, &run));
+		KUNIT_ASSERT_EQ(test, run.first, FIRST + i);
+		KUNIT_ASSERT_FALSE(test, find_file(runs, pgoff, pgoff, &run, &run));
+	}
+	if (find_file(runs, 100, 1099, NULL, &run)) {
+		do {
+			count++;
+		} while (find_file(runs, 100, 1099, &run, &run));
+	}
+	KUNIT_EXPECT_EQ(test, count, 1000);
+	expect_small(test, runs);
+}
+
 /* Divided runs inherit the ANON bit, joined runs have it if one had it. */
-static void vma_runs_test_anon(struct kunit *test)
+static void anon_bit_is_inherited(struct kunit *test)
 {
 	struct vma_runs *runs = library(test);
 
@@ -127,6 +271,30 @@ static void vma_runs_test_anon(struct kunit *test)
 	expect_run(test, runs, 17, 17, 17, 16, R);
 	runs = replace(test, runs, 17, 17, 16, RW);
 	expect_run(test, runs, 17, 16, 19, 15, RW | VMA_RUN_ANON);
+	vma_runs_put(runs);
+}
+
+/* fork() asks for these: adjacent ones in one go. */
+static void anon_runs_are_found_together(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	struct vma_run run;
+
+	KUNIT_EXPECT_FALSE(test, vma_runs_find_anon(runs, FIRST, LAST, &run));
+	KUNIT_EXPECT_TRUE(test, vma_runs_try_set_anon(runs, FIRST + 14));
+	KUNIT_EXPECT_TRUE(test, vma_runs_try_set_anon(runs, FIRST + 16));
+	KUNIT_ASSERT_TRUE(test, vma_runs_find_anon(runs, FIRST, LAST, &run));
+	KUNIT_EXPECT_EQ(test, run.first, FIRST + 14);
+	KUNIT_EXPECT_EQ(test, run.last, FIRST + 19);
+	KUNIT_EXPECT_FALSE(test, vma_runs_find_anon(runs, FIRST, FIRST + 13, &run));
+	KUNIT_EXPECT_FALSE(test, vma_runs_find_anon(runs, FIRST + 20, LAST, &run));
+	vma_runs_put(runs);
+}
+
+/* What somebody else uses too is not changed in place. */
+static void shared_map_gets_no_anon_bit(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
 
 	vma_runs_get(runs);
 	KUNIT_EXPECT_FALSE(test, vma_runs_try_set_anon(runs, FIRST + 2));
@@ -135,7 +303,8 @@ static void vma_runs_test_anon(struct kunit *test)
 	vma_runs_put(runs);
 }
 
-static void vma_runs_test_window(struct kunit *test)
+/* A copy holds its window only, and that has no end. */
+static void copy_is_cut_to_its_window(struct kunit *test)
 {
 	struct vma_runs *runs = library(test), *half;
 	struct vma_run run = {
@@ -153,19 +322,13 @@ static void vma_runs_test_window(struct kunit *test)
 	vma_runs_put(half);
 }
 
-/* Every page its own run, changed in an order that leaps about. */
-static void vma_runs_test_large(struct kunit *test)
+/* Nodes are shared by maps that differ in a part; each keeps its own runs. */
+static void large_maps_share_what_is_equal(struct kunit *test)
 {
-	struct vma_runs *runs = vma_runs_create(FIRST, 0, 0), *shared;
+	struct vma_runs *runs = large(test, 1), *shared;
 	struct vma_runs_sum sum;
 	unsigned long i;
 
-	KUNIT_ASSERT_NOT_NULL(test, runs);
-	for (i = 0; i < PAGES; i++) {
-		unsigned long page = i * 12345 % PAGES;
-
-		runs = replace(test, runs, page, page, page, page & 1 ? RW : R);
-	}
 	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST, LAST), PAGES);
 	vma_runs_sum(runs, FIRST, LAST, &sum);
 	KUNIT_EXPECT_EQ(test, sum.data, PAGES / 2);
@@ -179,16 +342,45 @@ static void vma_runs_test_large(struct kunit *test)
 			expect_run(test, runs, i, i, i, i, i & 1 ? RW : R);
 	}
 	vma_runs_put(shared);
+	expect_small(test, runs);
+}
+
+/* Who looks at a map under RCU may go on when it has been dropped. */
+static void dropped_map_can_be_read_under_rcu(struct kunit *test)
+{
+	struct vma_runs *runs = large(test, 7919);
+	struct vma_run run;
+	unsigned long i;
+
+	rcu_read_lock();
 	vma_runs_put(runs);
+	for (i = 0; i < PAGES; i += 17) {
+		vma_runs_find(runs, FIRST + i, &run);
+		if (run.first != FIRST + i)
+			break;
+		if (!find_file(runs, run.pgoff, run.pgoff, NULL, &run) ||
+		    run.first != FIRST + i)
+			break;
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_GE(test, i, PAGES);
 }
 
 static struct kunit_case vma_runs_cases[] = {
-	KUNIT_CASE(vma_runs_test_library),
-	KUNIT_CASE(vma_runs_test_sum),
-	KUNIT_CASE(vma_runs_test_find_file),
-	KUNIT_CASE(vma_runs_test_anon),
-	KUNIT_CASE(vma_runs_test_window),
-	KUNIT_CASE(vma_runs_test_large),
+	KUNIT_CASE(library_has_its_runs),
+	KUNIT_CASE(hull_has_all_file_pages),
+	KUNIT_CASE(protection_keeps_the_hull),
+	KUNIT_CASE(totals_are_those_of_the_pages),
+	KUNIT_CASE(file_page_is_found_at_each_address),
+	KUNIT_CASE(all_file_runs_come_by_address),
+	KUNIT_CASE(window_bounds_what_is_found),
+	KUNIT_CASE(anon_bit_is_inherited),
+	KUNIT_CASE(anon_runs_are_found_together),
+	KUNIT_CASE(shared_map_gets_no_anon_bit),
+	KUNIT_CASE(copy_is_cut_to_its_window),
+	KUNIT_CASE_SLOW(random_offsets_are_found),
+	KUNIT_CASE_SLOW(large_maps_share_what_is_equal),
+	KUNIT_CASE_SLOW(dropped_map_can_be_read_under_rcu),
 	{}
 };
 

@@ -27,6 +27,8 @@ struct vma_runs;
 /**
  * vma_is_manyprots - does this VMA have a run map?
  * @vma: a VMA of the tree, or a view VMA, for which it is false
+ *
+ * Return: true if so.
  */
 static inline bool vma_is_manyprots(struct vm_area_struct *vma)
 {
@@ -38,10 +40,12 @@ static inline bool vma_is_manyprots(struct vm_area_struct *vma)
 /**
  * vma_is_view - is this an on-stack copy that describes one run?
  * @vma: a VMA or a view VMA
+ *
+ * Return: true if so.
  */
 static inline bool vma_is_view(struct vm_area_struct *vma)
 {
-	return unlikely((unsigned long)vma->vm_runs & VMA_VIEW_TAG);
+	return unlikely((unsigned long)READ_ONCE(vma->vm_runs) & VMA_VIEW_TAG);
 }
 
 /**
@@ -49,11 +53,15 @@ static inline bool vma_is_view(struct vm_area_struct *vma)
  * @vma: a VMA, which is returned as it is, or a view VMA
  *
  * For what changes the VMA itself or must compare pointers to it.
+ *
+ * Return: the VMA in the tree.
  */
 static inline struct vm_area_struct *vma_real(struct vm_area_struct *vma)
 {
-	if (vma_is_view(vma))
-		return (void *)((unsigned long)vma->vm_runs & ~VMA_VIEW_TAG);
+	unsigned long runs = (unsigned long)READ_ONCE(vma->vm_runs);
+
+	if (unlikely(runs & VMA_VIEW_TAG))
+		return (void *)(runs & ~VMA_VIEW_TAG);
 	return vma;
 }
 
@@ -61,8 +69,9 @@ struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
 				     unsigned long addr,
 				     struct vm_area_struct *view, bool file);
 struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
-				       unsigned long addr, pgoff_t first,
-				       pgoff_t last, struct vm_area_struct *view);
+				       const struct vm_area_struct *after,
+				       pgoff_t first, pgoff_t last,
+				       struct vm_area_struct *view);
 pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr);
 vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr);
 pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr);
@@ -104,7 +113,8 @@ static inline struct vm_area_struct *vma_view_at(struct vm_area_struct *vma,
  * The view VMA's vm_pgoff is the file page offset of its first page, as
  * /proc/PID/maps, core files, perf and security modules want to see it.
  *
- * Context and return value: as vma_view_at().
+ * Context: as vma_view_at().
+ * Return: as vma_view_at().
  */
 static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
 						   unsigned long addr,
@@ -116,24 +126,51 @@ static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
 }
 
 /**
+ * for_each_run - visit the runs of a VMA from an address on
+ * @v: a view VMA of each run, of the whole run; or the VMA itself
+ * @vma: a VMA
+ * @addr: an address in it, in the run to begin with
+ * @view: memory for a view VMA
+ *
+ * Context: as vma_view_at(), from one visit to the next.
+ */
+#define for_each_run(v, vma, addr, view)				\
+	for ((v) = vma_view_at(vma, addr, view); (v);			\
+	     (v) = (v) != (vma) && (v)->vm_end < (vma)->vm_end ?	\
+		vma_view_at(vma, (v)->vm_end, view) : NULL)
+
+/**
  * for_each_file_view - visit what a VMA maps of a range of file pages
  * @v: a view VMA of each run that maps a part of the range, cut to the run's
  *	bounds and with the file page offset in vm_pgoff; or the VMA itself
  * @vma: a VMA found in i_mmap
  * @first: first file page offset
  * @last: last file page offset
- * @view: memory for a view VMA
+ * @view: memory for a view VMA, which must be as it was for the next one
  *
- * One page may be visited at several addresses.
+ * One page may be visited at several addresses, in no order of addresses.
  *
  * Context: i_mmap_rwsem held, for reading or writing; may sleep in the body.
  */
 #define for_each_file_view(v, vma, first, last, view)			\
 	for ((v) = vma_is_manyprots(vma) ?				\
-		__vma_file_view(vma, (vma)->vm_start, first, last, view) : (vma); \
+		__vma_file_view(vma, NULL, first, last, view) : (vma);	\
 	     (v);							\
 	     (v) = (v) != (vma) ?					\
-		__vma_file_view(vma, (v)->vm_end, first, last, view) : NULL)
+		__vma_file_view(vma, v, first, last, view) : NULL)
+
+/**
+ * for_each_report_view - visit the runs of a VMA, for those who report
+ * @v: a view VMA of each run as vma_report_at() makes it; or the VMA itself
+ * @vma: a VMA
+ * @view: memory for a view VMA
+ *
+ * Context: as vma_view_at().
+ */
+#define for_each_report_view(v, vma, view)					\
+	for ((v) = vma_report_at(vma, (vma)->vm_start, view); (v);	\
+	     (v) = (v) != (vma) && (v)->vm_end < (vma)->vm_end ?	\
+		vma_report_at(vma, (v)->vm_end, view) : NULL)
 
 /**
  * vma_page_prot_at - the page protection at an address
@@ -144,6 +181,7 @@ static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
  * the page table lock: a change of protection is published before the page
  * tables are changed, so that what they install is current or will be
  * changed.
+ * Return: what vm_page_prot of the equivalent VMA would be.
  */
 static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
 					unsigned long addr)
@@ -156,6 +194,7 @@ static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
 		/* Pairs with smp_wmb() where vm_runs is set and cleared. */
 		smp_rmb();
 		prot = READ_ONCE(vma->vm_page_prot);
+		/* As above. */
 		smp_rmb();
 	} while (vma_has_runs(vma));
 	return prot;
@@ -167,6 +206,7 @@ static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
  * @addr: an address in it
  *
  * Context: as vma_view_at().
+ * Return: vm_flags of the equivalent VMA.
  */
 static inline vm_flags_t vma_flags_at(struct vm_area_struct *vma,
 				      unsigned long addr)
@@ -195,6 +235,9 @@ static inline pgoff_t vma_file_pgoff(struct vm_area_struct *vma,
 /**
  * vma_file_base - the file page offset of a VMA's first page
  * @vma: a VMA or a view VMA made by vma_view_at()
+ *
+ * Context: as vma_view_at().
+ * Return: as vma_file_pgoff().
  */
 static inline pgoff_t vma_file_base(struct vm_area_struct *vma)
 {
@@ -209,6 +252,8 @@ static inline pgoff_t vma_file_base(struct vm_area_struct *vma)
  *
  * With vma_file_last() the key in the i_mmap tree; constant while the VMA is
  * in it.
+ *
+ * Return: the offset in pages.
  */
 static inline unsigned long vma_file_first(struct vm_area_struct *vma)
 {
@@ -220,6 +265,8 @@ static inline unsigned long vma_file_first(struct vm_area_struct *vma)
 /**
  * vma_file_last - the greatest file page offset that a VMA may map
  * @vma: a VMA that is or will be in i_mmap
+ *
+ * Return: the offset in pages.
  */
 static inline unsigned long vma_file_last(struct vm_area_struct *vma)
 {
@@ -234,8 +281,28 @@ static inline unsigned long vma_file_last(struct vm_area_struct *vma)
  * @addr: an address in it
  *
  * Context: as vma_view_at().
+ * Return: true if so.
  */
 bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr);
+bool __vma_range_has_anon(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end);
+
+/**
+ * vma_range_has_anon - would any VMA of a range have an anon_vma?
+ * @vma: a VMA or a view VMA, of which the VMA is asked
+ * @start: first address
+ * @end: address after the last one
+ *
+ * Context: as vma_view_at(); under the page table lock the answer is current.
+ * Return: true if so.
+ */
+static inline bool vma_range_has_anon(struct vm_area_struct *vma,
+				      unsigned long start, unsigned long end)
+{
+	if (vma_has_runs(vma))
+		return __vma_range_has_anon(vma_real(vma), start, end);
+	return vma->anon_vma;
+}
 
 unsigned long __manyprots_accounted(struct vm_area_struct *vma,
 				    unsigned long start, unsigned long end);
@@ -305,21 +372,17 @@ static inline void manyprots_gather(struct vm_area_struct *vma,
  * @mm: the mm
  *
  * A map takes up to 32 bytes a run.
+ *
+ * Return: number of pages.
  */
 static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
 {
 	return atomic_long_read(&mm->run_count) * 32 / PAGE_SIZE;
 }
 
-/**
- * manyprots_mm_init - an mm has no runs yet
- * @mm: the new mm
- */
-static inline void manyprots_mm_init(struct mm_struct *mm)
-{
-	atomic_long_set(&mm->run_count, 0);
-}
-
+void manyprots_mm_init(struct mm_struct *mm);
+int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
+		    unsigned long arg4, unsigned long arg5);
 int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
 int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma);
@@ -347,12 +410,36 @@ static inline void manyprots_after_split(struct vm_area_struct *vma,
 		__manyprots_after_split(vma, new);
 }
 
+bool manyprots_may_merge(struct vm_area_struct *vma, vm_flags_t flags,
+			 struct file *file);
+void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end);
+
+/**
+ * manyprots_settle - mprotect() is going to change a range
+ * @vma: a VMA in which the range begins, or which it covers
+ * @start: address of the first page
+ * @end: address after the last one
+ *
+ * A multi-protection VMA of one run that is changed as a whole is made an
+ * ordinary VMA.
+ *
+ * Context: mmap_lock held for writing.
+ */
+static inline void manyprots_settle(struct vm_area_struct *vma,
+				    unsigned long start, unsigned long end)
+{
+	if (vma_is_manyprots(vma))
+		__manyprots_settle(vma, start, end);
+}
+
 struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 					 unsigned long start,
 					 unsigned long end);
 int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+					  struct vm_area_struct *prev,
 					  struct vm_area_struct *vma,
 					  unsigned long start,
 					  unsigned long end,
@@ -396,14 +483,20 @@ static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
 	return vma;
 }
 
-#define for_each_file_view(v, vma, first, last, view)			\
-	for ((v) = (vma), (void)(view); (v); (v) = NULL)
+/*
+ * Where there is one VMA to visit: no loop, so that the compiler makes the code
+ * that would stand there without it, but a thing that "break" leaves.
+ */
+#define for_each_run(v, vma, addr, view)				\
+	switch ((v) = (vma), (void)(addr), (void)(view), 0) default:
 
-static inline pgprot_t vma_page_prot_at(struct vm_area_struct *vma,
-					unsigned long addr)
-{
-	return READ_ONCE(vma->vm_page_prot);
-}
+#define for_each_file_view(v, vma, first, last, view)			\
+	switch ((v) = (vma), (void)(first), (void)(last), (void)(view), 0) default:
+
+#define for_each_report_view(v, vma, view)					\
+	switch ((v) = (vma), (void)(view), 0) default:
+
+#define vma_page_prot_at(vma, addr)	((void)(addr), (vma)->vm_page_prot)
 
 static inline vm_flags_t vma_flags_at(struct vm_area_struct *vma,
 				      unsigned long addr)
@@ -433,6 +526,12 @@ static inline unsigned long vma_file_last(struct vm_area_struct *vma)
 }
 
 static inline bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->anon_vma;
+}
+
+static inline bool vma_range_has_anon(struct vm_area_struct *vma,
+				      unsigned long start, unsigned long end)
 {
 	return vma->anon_vma;
 }
@@ -501,6 +600,17 @@ static inline void manyprots_after_split(struct vm_area_struct *vma,
 {
 }
 
+static inline bool manyprots_may_merge(struct vm_area_struct *vma,
+				       vm_flags_t flags, struct file *file)
+{
+	return true;
+}
+
+static inline void manyprots_settle(struct vm_area_struct *vma,
+				    unsigned long start, unsigned long end)
+{
+}
+
 static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 						       unsigned long start,
 						       unsigned long end)
@@ -515,6 +625,7 @@ static inline int manyprots_split_runs(struct mm_struct *mm,
 }
 
 static inline struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
+							struct vm_area_struct *prev,
 							struct vm_area_struct *vma,
 							unsigned long start,
 							unsigned long end,
@@ -544,5 +655,49 @@ static inline unsigned long manyprots_at_flags(void)
 }
 
 #endif /* CONFIG_MANYPROTS */
+
+/**
+ * for_each_vma_file_view - for_each_vma() with for_each_file_view() of all
+ * @vmi: a VMA iterator
+ * @vma: the VMA
+ * @v: a view VMA of each run that maps the file; or the VMA itself
+ * @view: memory for a view VMA
+ *
+ * The body must not break: that would go on with the next VMA.
+ */
+#define for_each_vma_file_view(vmi, vma, v, view)			\
+	for_each_vma(vmi, vma)						\
+		for_each_file_view(v, vma, 0, ULONG_MAX, view)
+
+/**
+ * for_each_vma_run - for_each_vma() with for_each_run() of what is behind
+ * @vmi: a VMA iterator
+ * @vma: the VMA
+ * @v: a view VMA of each run; or the VMA itself
+ * @addr: an address; runs that end before it are not visited
+ * @view: memory for a view VMA
+ *
+ * The body must not break: that would go on with the next VMA.
+ */
+#define for_each_vma_run(vmi, vma, v, addr, view)			\
+	for_each_vma(vmi, vma)						\
+		for_each_run(v, vma, max(addr, (vma)->vm_start), view)
+
+/**
+ * vma_interval_tree_foreach_view - vma_interval_tree_foreach() by run
+ * @v: a view VMA of each run that maps a part of the range; or the VMA itself
+ * @vma: the VMA
+ * @root: i_mmap of the file
+ * @first: first file page offset
+ * @last: last file page offset
+ * @view: memory for a view VMA
+ *
+ * The body must not break: that would go on with the next VMA.
+ *
+ * Context: i_mmap_rwsem held.
+ */
+#define vma_interval_tree_foreach_view(v, vma, root, first, last, view)	\
+	vma_interval_tree_foreach(vma, root, first, last)		\
+		for_each_file_view(v, vma, first, last, view)
 
 #endif /* _LINUX_MANYPROTS_H */

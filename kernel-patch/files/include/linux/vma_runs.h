@@ -61,6 +61,20 @@ struct vma_runs_sum {
 	unsigned long exec;
 };
 
+/**
+ * struct vma_runs_search - what vma_runs_find_file() is to find
+ * @first: linear page index of the first page to look at
+ * @last: of the last one
+ * @first_pgoff: first file page offset of the range
+ * @last_pgoff: last one
+ */
+struct vma_runs_search {
+	unsigned long first;
+	unsigned long last;
+	pgoff_t first_pgoff;
+	pgoff_t last_pgoff;
+};
+
 struct vma_runs *vma_runs_create(unsigned long first, pgoff_t pgoff, u32 attr);
 struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
 				  unsigned long window_first,
@@ -70,9 +84,11 @@ struct vma_runs *vma_runs_get(struct vma_runs *runs);
 void vma_runs_put(struct vma_runs *runs);
 void vma_runs_find(const struct vma_runs *runs, unsigned long index,
 		   struct vma_run *run);
-bool vma_runs_find_file(const struct vma_runs *runs, unsigned long index,
-			unsigned long last, pgoff_t first_pgoff,
-			pgoff_t last_pgoff, struct vma_run *run);
+bool vma_runs_find_file(const struct vma_runs *runs,
+			const struct vma_runs_search *search,
+			const struct vma_run *after, struct vma_run *run);
+bool vma_runs_find_anon(const struct vma_runs *runs, unsigned long index,
+			unsigned long last, struct vma_run *run);
 bool vma_runs_try_set_anon(struct vma_runs *runs, unsigned long index);
 void vma_runs_sum(const struct vma_runs *runs, unsigned long first,
 		  unsigned long last, struct vma_runs_sum *sum);

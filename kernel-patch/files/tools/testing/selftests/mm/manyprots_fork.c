@@ -148,11 +148,13 @@ TEST_F(lib, exec)
 	pid = fork();
 	if (!pid) {
 		execl("/bin/true", "true", NULL);
-		_exit(1);
+		_exit(errno == ENOEXEC ? 99 : 1);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	ASSERT_EQ(0, status);
 	ASSERT_EQ(0, mp_same(MP_WRITES));
+	if (WEXITSTATUS(status) == 99)
+		SKIP(return, "programs are for another kernel");
+	ASSERT_EQ(0, status);
 }
 
 /* vfork shares the mm: what the child does to the runs stays. */
@@ -239,8 +241,8 @@ TEST(no_leak)
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, mp_in_child(churn, &l));
 	}
-	for (i = 0; i < 20; i++) {
-		usleep(200000);		/* RCU */
+	for (i = 0; i < 60; i++) {
+		usleep(200000);		/* RCU; kfree_rcu() collects for 5 s */
 		after = run_objects();
 		if (after <= before + 200)
 			break;

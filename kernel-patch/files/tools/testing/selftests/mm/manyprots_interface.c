@@ -119,7 +119,7 @@ TEST(sysctl_off_on)
 	EXPECT_EQ(1, at_flags_after_exec());
 }
 
-/* A shared mapping with prot 0: the one MAP_CHGPROT call that stock lets pass (it ignores flags). */
+/* A shared mapping with prot 0: the one MAP_CHGPROT call that stock, ignoring flags, lets pass. */
 TEST(sysctl_off_shared)
 {
 	char *m;
@@ -225,12 +225,20 @@ TEST_F(errors, wrapping_range)
 /* "EOVERFLOW as mmap": the offset wraps, or is beyond what the file system can have. */
 TEST_F(errors, pgoff_overflow)
 {
+#if __SIZEOF_LONG__ == 8
 	void *m = mmap(NULL, PS, R, MAP_PRIVATE, self->p.fd, (off_t)(1UL << 63));
 
 	ASSERT_EQ(MAP_FAILED, m);
 	ASSERT_EQ(EOVERFLOW, errno);
 	fails(EOVERFLOW, 0, PS, R, (1UL << 63) / PS, MAP_CHGPROT);
 	fails(EOVERFLOW, 0, 4 * PS, R, ~0UL - 1, MAP_CHGPROT);
+#else
+	/* What is too much depends on the kernel, not the program. */
+	if (syscall(__NR_mmap2, NULL, 4 * PS, R, MAP_PRIVATE, self->p.fd, ~0UL - 1) != -1)
+		SKIP(return, "every offset is possible");
+	ASSERT_EQ(EOVERFLOW, errno);
+	fails(EOVERFLOW, 0, 4 * PS, R, ~0UL - 1, MAP_CHGPROT);
+#endif
 }
 
 /* An offset beyond the end of the file is fine, as for mmap: SIGBUS on access. */
@@ -267,39 +275,6 @@ TEST(anonymous_on_anonymous)
 		EXPECT_EQ(-EINVAL, mp_rfp(m, len, R, 0, MAP_CHGPROT | MAP_ANONYMOUS)); \
 		EXPECT_EQ(0, mp_write(m));					\
 	} while (0)
-
-/* Shared mappings come later: till then they are refused, not mishandled. */
-TEST(shared_memfd)
-{
-	int fd = mp_file(MP_MEMFD, 4);
-	char *m;
-
-	ASSERT_GE(fd, 0);
-	m = mmap(NULL, 4 * PS, RW, MAP_SHARED, fd, 0);
-	ASSERT_NE(MAP_FAILED, m);
-	refused(m, PS);
-}
-
-TEST(shared_file)
-{
-	int fd = mp_file(MP_CWD, 4);
-	char *m;
-
-	if (fd < 0)
-		SKIP(return, "no file in the current directory");
-	m = mmap(NULL, 4 * PS, RW, MAP_SHARED, fd, 0);
-	if (m == MAP_FAILED)
-		SKIP(return, "no shared mappings on this file system");
-	refused(m, PS);
-}
-
-TEST(shared_anonymous)
-{
-	char *m = mmap(NULL, 4 * PS, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT_NE(MAP_FAILED, m);
-	refused(m, PS);
-}
 
 TEST(sysv_shm)
 {
@@ -345,7 +320,8 @@ TEST(memfd_secret)
 	int fd = syscall(__NR_memfd_secret, 0);
 	char *m;
 
-	if (fd < 0 || ftruncate(fd, 4 * PS))
+	/* In the high memory of 32-bit touching it is SIGBUS, with a warning. */
+	if (fd < 0 || ftruncate(fd, 4 * PS) || sizeof(long) == 4)
 		SKIP(return, "no secretmem");
 	m = mmap(NULL, 4 * PS, RW, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)

@@ -338,4 +338,15 @@ TEST(file_is_let_go)
 	rmdir(dir);
 }
 
+/* Growth beyond the last file offset there is, of the run and not of the VMA. */
+TEST_F(lib, grow_beyond_offsets)
+{
+	if (sizeof(long) == 8)
+		SKIP(return, "no file is that long");
+	ASSERT_EQ(0, mp_chg(&self->p, LIB_BSS, 4, R, MP_FILE, ~0UL - 8));
+	mp_both(&self->p, mremap(b + (LIB_PAGES - 1) * PS, PS, 16 * PS, MREMAP_MAYMOVE) ==
+		MAP_FAILED ? errno : 0);
+	EXPECT_EQ(0, mp_bad);
+}
+
 TEST_HARNESS_MAIN

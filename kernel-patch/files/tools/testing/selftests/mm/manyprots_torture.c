@@ -4,7 +4,7 @@
  * runs while others change other runs of the same VMA.
  *
  * MANYPROTS_SEED=N starts the random sequences at seed N, MANYPROTS_ROUNDS=N
- * makes N of them.
+ * makes N of them, MANYPROTS_SECONDS=N is how long threads run (6).
  */
 #include "manyprots_util.h"
 #include <pthread.h>
@@ -95,6 +95,7 @@ static const int advices[] = {
 	MADV_POPULATE_WRITE, MADV_FREE,
 	MADV_NOHUGEPAGE, MADV_SEQUENTIAL, MADV_NORMAL, MADV_DONTDUMP, MADV_DODUMP,
 };
+
 #define UNMARKED 8
 
 /* A range without a file page may have become an ordinary anonymous VMA, without a file to map. */
@@ -292,6 +293,13 @@ static struct mp_pair tp;
 static volatile int stop;
 static int errors;
 
+static unsigned int thread_seconds(void)
+{
+	const char *s = getenv("MANYPROTS_SECONDS");
+
+	return s ? atoi(s) : 6;
+}
+
 static void wrong(const char *what, size_t page)
 {
 	if (__sync_fetch_and_add(&errors, 1) < 10)
@@ -326,7 +334,9 @@ static void *writer(void *arg)
 		for (i = 16 + id; i < 32; i += 2) {
 			volatile unsigned long *w = (void *)(area + i * PS);
 
-			if (mp_guarded(was = *w; *w = n))
+			int fault = mp_guarded(was = *w; *w = n);
+
+			if (fault)
 				wrong("stable anonymous page faults", i);
 			else if (n > 1 && was != n - 1)
 				wrong("lost write", i);
@@ -459,11 +469,205 @@ TEST(threads)
 	for (i = 0; i < ARRAY_SIZE(fn); i++) {
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, fn[i], (void *)(i & 1)));
 	}
-	sleep(6);
+	sleep(thread_seconds());
 	stop = 1;
 	for (i = 0; i < ARRAY_SIZE(fn); i++)
 		pthread_join(t[i], NULL);
 	ASSERT_EQ(0, errors);
+}
+
+/*
+ * The same where nothing is stable: the file is truncated and punched, parts
+ * are unmapped, moved and mapped again.  A page of the file begins with
+ * D_FILE and its offset, or is zero where it was cut off; what is written to
+ * memory is D_MINE.  No other word may ever be read.
+ */
+#define D_PAGES 128
+#define D_FILE_PAGES 64
+#define D_FILE 0x6d616e7970726f00UL
+#define D_MINE 0x70726f7473212121UL
+static char *dirty;
+static int dirty_fd;
+
+static bool d_write_page(size_t pgoff)
+{
+	unsigned long word = D_FILE | pgoff;
+
+	return pwrite(dirty_fd, &word, sizeof(word), pgoff * PS) == sizeof(word);
+}
+
+/* A write() may be seen byte by byte. */
+static bool d_foreign(unsigned long word)
+{
+	unsigned int i;
+
+	if (word == D_MINE)
+		return false;
+	for (i = 8; i < 64; i += 8)
+		if ((word >> i & 0xff) && (word >> i & 0xff) != (D_FILE >> i & 0xff))
+			return true;
+	return (word & 0xff) >= D_FILE_PAGES;
+}
+
+static void *d_prober(void *arg)
+{
+	unsigned int seed = (size_t)arg + 7;
+	volatile unsigned long word;
+
+	while (!stop) {
+		size_t i = rand_r(&seed) % D_PAGES;
+		volatile unsigned long *at = (void *)(dirty + i * PS);
+		int r;
+
+		word = 0;
+		r = rand_r(&seed) & 1 ? mp_guarded(word = *at) : mp_guarded(*at = D_MINE);
+		if (r && r != MP_ACCERR && r != MP_MAPERR && r != MP_ADRERR)
+			wrong("unexpected fault", i);
+		if (d_foreign(word))
+			wrong("foreign bytes", i);
+	}
+	return NULL;
+}
+
+static void *d_changer(void *arg)
+{
+	static const int prots[] = { NONE, R, RW, RX };
+	unsigned int seed = (size_t)arg + 17;
+
+	while (!stop) {
+		size_t i = rand_r(&seed) % D_PAGES, n = 1 + rand_r(&seed) % 6;
+		int prot = prots[rand_r(&seed) % 4];
+
+		if (i + n > D_PAGES)
+			n = D_PAGES - i;
+		switch (rand_r(&seed) % 8) {
+		case 0:
+		case 1:
+		case 2:
+			mprotect(dirty + i * PS, n * PS, prot);
+			break;
+		case 3:
+		case 4:
+			mp_rfp(dirty + i * PS, n * PS, prot, rand_r(&seed) % D_FILE_PAGES,
+			       MAP_CHGPROT);
+			break;
+		case 5:
+			mp_rfp(dirty + i * PS, n * PS, prot & ~X, 0, MAP_CHGPROT | MAP_ANONYMOUS);
+			break;
+		case 6:
+			madvise(dirty + i * PS, n * PS, MADV_DONTNEED);
+			break;
+		case 7:
+			madvise(dirty + i * PS, n * PS, MADV_PAGEOUT);
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* Only one thread maps, so that never anything else is in the way. */
+static void *d_mover(void *arg)
+{
+	unsigned int seed = 27;
+
+	while (!stop) {
+		size_t n = 1 + rand_r(&seed) % 16, i = rand_r(&seed) % (D_PAGES / 2 - n);
+		char *low = dirty + i * PS, *high = low + D_PAGES / 2 * PS;
+
+		switch (rand_r(&seed) % 5) {
+		case 0:
+			munmap(low, n * PS);
+			break;
+		case 1:
+			mmap(low, n * PS, RW, MAP_PRIVATE | MAP_FIXED, dirty_fd, i * PS);
+			break;
+		case 2:
+			mremap(low, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED, high);
+			break;
+		case 3:
+			mremap(high, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED, low);
+			break;
+		case 4:
+			mmap(dirty, D_PAGES * PS, RW, MAP_PRIVATE | MAP_FIXED, dirty_fd, 0);
+			break;
+		}
+		usleep(500);
+	}
+	return NULL;
+}
+
+static void *d_truncater(void *arg)
+{
+	unsigned int seed = 37;
+
+	while (!stop) {
+		size_t i = rand_r(&seed) % D_FILE_PAGES, n = 1 + rand_r(&seed) % 8;
+
+		if (rand_r(&seed) & 1) {
+			fallocate(dirty_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  i * PS, n * PS);
+			n = i + n < D_FILE_PAGES ? i + n : D_FILE_PAGES;
+		} else {
+			if (ftruncate(dirty_fd, i * PS) || ftruncate(dirty_fd, D_FILE_PAGES * PS))
+				wrong("truncate", i);
+			n = D_FILE_PAGES;
+		}
+		while (i < n)
+			if (!d_write_page(i++))
+				wrong("write", i);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static void *d_forker(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	while (!stop) {
+		pid = fork();
+		if (!pid) {
+			size_t i;
+
+			for (i = 0; i < D_PAGES; i++)
+				mp_write(dirty + i * PS);
+			munmap(dirty + D_PAGES / 4 * PS, D_PAGES / 2 * PS);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			wrong("child", pid < 0 ? 0 : status);
+		usleep(5000);
+	}
+	return NULL;
+}
+
+TEST(threads_map)
+{
+	void *(*const fn[])(void *) = {
+		d_prober, d_prober, d_changer, d_changer, d_mover, d_truncater, d_forker,
+		proc_reader,
+	};
+	pthread_t t[ARRAY_SIZE(fn)];
+	size_t i;
+
+	dirty_fd = mp_file(MP_TMP, 0);
+	ASSERT_GE(dirty_fd, 0);
+	for (i = 0; i < D_FILE_PAGES; i++) {
+		ASSERT_TRUE(d_write_page(i));
+	}
+	dirty = mmap((void *)mp_window(MULTI), D_PAGES * PS, RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+		     dirty_fd, 0);
+	ASSERT_NE(MAP_FAILED, dirty);
+	for (i = 0; i < ARRAY_SIZE(fn); i++) {
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, fn[i], (void *)(i & 1)));
+	}
+	sleep(thread_seconds());
+	stop = 1;
+	for (i = 0; i < ARRAY_SIZE(fn); i++)
+		pthread_join(t[i], NULL);
+	ASSERT_EQ(0, errors);
+	ASSERT_EQ(0, munmap(dirty, D_PAGES * PS));
 }
 
 TEST_HARNESS_MAIN

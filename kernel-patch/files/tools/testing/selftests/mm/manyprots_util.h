@@ -94,12 +94,19 @@
 /*
  * Each side of a pair has a window of address space to itself, so that
  * nothing else is mapped there or merges with it.  64 GiB is below the user
- * address space of every 64-bit architecture; the windows are congruent
- * modulo any huge page.
+ * address space of every 64-bit architecture, and on 32-bit a static program
+ * and its heap are below 512 MiB; the windows are congruent modulo any huge
+ * page.
  */
+#if __SIZEOF_LONG__ == 8
 #define MP_WINDOW_BASE 0x1000000000UL
 #define MP_WINDOW_STEP 0x0100000000UL
 #define MP_WINDOW_SIZE 0x0040000000UL
+#else
+#define MP_WINDOW_BASE 0x20000000UL
+#define MP_WINDOW_STEP 0x30000000UL
+#define MP_WINDOW_SIZE 0x20000000UL
+#endif
 
 enum mp_kind { MP_FILE, MP_ANON };
 
@@ -120,7 +127,7 @@ struct mp_pair {
 	char *base[2];
 	size_t npages;
 	int fd;			/* -1: private anonymous */
-	int mflags;		/* further mmap flags */
+	int mflags;		/* further mmap flags; MAP_SHARED in place of MAP_PRIVATE */
 	unsigned char kind[2][MP_MAX_PAGES];
 	unsigned long pgoff[2][MP_MAX_PAGES];
 };
@@ -193,7 +200,7 @@ static __mp_unused int mp_put(void *addr, int byte)
 	return mp_guarded(*(volatile char *)addr = byte);
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 #define MP_HAVE_EXEC 1
 #define MP_RET "\xc3"
 #else
@@ -604,6 +611,13 @@ static int mp_same_at(const char *what, int flags)
 
 /* ---- building ---- */
 
+/* What mmap() is to be given for a piece of kind @kind, but for MAP_FIXED. */
+static int mp_mflags(struct mp_pair *p, enum mp_kind kind)
+{
+	return p->mflags | (p->mflags & MAP_SHARED ? 0 : MAP_PRIVATE) |
+	       (kind == MP_ANON ? MAP_ANONYMOUS : 0);
+}
+
 /* One piece of the equivalent of MAP_CHGPROT: 0 or -errno. */
 static int mp_equiv(struct mp_pair *p, int side, size_t page, size_t n, int prot,
 		    enum mp_kind kind, unsigned long pgoff)
@@ -613,11 +627,10 @@ static int mp_equiv(struct mp_pair *p, int side, size_t page, size_t n, int prot
 	if (p->kind[side][page] == kind && (kind == MP_ANON || p->pgoff[side][page] == pgoff))
 		return mprotect(a, n * PS, prot) ? -errno : 0;
 	if (kind == MP_ANON)
-		a = mmap(a, n * PS, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | p->mflags,
-			 -1, 0);
+		a = mmap(a, n * PS, prot, MAP_FIXED | mp_mflags(p, kind), -1, 0);
 	else
-		a = mmap(a, n * PS, prot, MAP_PRIVATE | MAP_FIXED | p->mflags, p->fd,
-			 (off_t)(pgoff * PS));
+		a = mmap(a, n * PS, prot, MAP_FIXED | mp_mflags(p, kind), p->fd,
+			 (off_t)pgoff * PS);
 	return a == MAP_FAILED ? -errno : 0;
 }
 
@@ -632,7 +645,8 @@ static int mp_chg_side(struct mp_pair *p, int side, size_t page, size_t n, int p
 	size_t i, j;
 	int ret;
 
-	if (side == MULTI) {
+	/* The old call on a shared mapping does not look at flags that it does not know. */
+	if (side == MULTI && !(mp_stock && (p->mflags & MAP_SHARED))) {
 		ret = mp_rfp(p->base[MULTI] + page * PS, n * PS, prot,
 			     kind == MP_FILE ? pgoff : 0,
 			     MAP_CHGPROT | (kind == MP_ANON && p->fd >= 0 ? MAP_ANONYMOUS : 0));
@@ -695,8 +709,8 @@ static int mp_map_side(struct mp_pair *p, int side, const struct mp_run *runs, s
 	if (side == MULTI && !mp_stock) {
 		/* Never writable at first: it would be charged whole, as stock would. */
 		m = mmap(p->base[side], npages * PS, p->fd < 0 ? PROT_NONE : PROT_READ,
-			 MAP_PRIVATE | MAP_FIXED_NOREPLACE | p->mflags |
-			 (p->fd < 0 ? MAP_ANONYMOUS : 0), p->fd, 0);
+			 MAP_FIXED_NOREPLACE | mp_mflags(p, p->fd < 0 ? MP_ANON : MP_FILE),
+			 p->fd, 0);
 		if (m != p->base[side])
 			return m == MAP_FAILED ? -errno : -EEXIST;
 		for (i = 0; i < npages; i++) {
@@ -716,9 +730,8 @@ static int mp_map_side(struct mp_pair *p, int side, const struct mp_run *runs, s
 		}
 		m = p->base[side] + page * PS;
 		m = mmap(m, r->n * PS, r->prot,
-			 MAP_PRIVATE | MAP_FIXED_NOREPLACE | p->mflags |
-			 (kind == MP_ANON ? MAP_ANONYMOUS : 0), kind == MP_ANON ? -1 : p->fd,
-			 kind == MP_ANON ? 0 : (off_t)(r->pgoff * PS));
+			 MAP_FIXED_NOREPLACE | mp_mflags(p, kind), kind == MP_ANON ? -1 : p->fd,
+			 kind == MP_ANON ? 0 : (off_t)r->pgoff * PS);
 		if (m == MAP_FAILED)
 			return -errno;
 		for (j = 0; j < r->n; j++) {
@@ -745,7 +758,7 @@ static void mp_fill_page(char *buf, unsigned long pgoff)
 	size_t i;
 
 	for (i = 0; i < PS / 8; i++)
-		w[i] = (pgoff << 32 | i) * 0x9e3779b97f4a7c15UL;
+		w[i] = ((uint64_t)pgoff << 32 | i) * 0x9e3779b97f4a7c15ULL;
 	memcpy(buf + MP_RET_OFFSET, MP_RET, 1);
 }
 
@@ -755,7 +768,7 @@ static __mp_unused int mp_write_pages(int fd, unsigned long pgoff, size_t n)
 
 	for (; n; n--, pgoff++) {
 		mp_fill_page(buf, pgoff);
-		if (pwrite(fd, buf, PS, (off_t)(pgoff * PS)) != (ssize_t)PS)
+		if (pwrite(fd, buf, PS, (off_t)pgoff * PS) != (ssize_t)PS)
 			return -1;
 	}
 	return 0;
@@ -806,7 +819,7 @@ static __mp_unused bool mp_page_is_file(struct mp_pair *p, const char *addr, uns
 {
 	char want[65536], have[65536];
 
-	return pread(p->fd, want, PS, (off_t)(pgoff * PS)) == (ssize_t)PS &&
+	return pread(p->fd, want, PS, (off_t)pgoff * PS) == (ssize_t)PS &&
 	       pread(mp_mem_fd(), have, PS, (off_t)(unsigned long)addr) == (ssize_t)PS &&
 	       !memcmp(want, have, PS);
 }

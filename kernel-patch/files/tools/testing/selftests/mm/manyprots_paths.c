@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Single paths through the kernel that the other tests do not take:
+ * PAGEMAP_SCAN, uprobes, memory failure, large folios of tmpfs at the bound of
+ * a run, and growth to where a run map cannot count.
+ */
+#include "manyprots_util.h"
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+
+MP_LIBRARY_FIXTURE(lib)
+
+/* As in linux/fs.h, which may be older than the call. */
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define SCAN _IOWR('f', 16, struct scan_arg)
+#define SCAN_FILE (1 << 2)
+#define SCAN_PRESENT (1 << 3)
+#define SCAN_SWAPPED (1 << 4)
+#define SCAN_PFNZERO (1 << 5)
+
+/* What PAGEMAP_SCAN says of each page of a library, or -errno. */
+static long scan(const char *base, unsigned char *categories)
+{
+	struct scan_region vec[LIB_PAGES];
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = (unsigned long)base,
+		.end = (unsigned long)base + LIB_PAGES * PS,
+		.vec = (unsigned long)vec,
+		.vec_len = LIB_PAGES,
+		.return_mask = SCAN_FILE | SCAN_PRESENT | SCAN_SWAPPED | SCAN_PFNZERO,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	long i, n = ioctl(fd, SCAN, &arg);
+	uint64_t a;
+
+	n = n < 0 ? -errno : n;
+	close(fd);
+	memset(categories, 0, LIB_PAGES);
+	for (i = 0; i < n; i++)
+		for (a = vec[i].start; a < vec[i].end; a += PS)
+			categories[(a - arg.start) / PS] = vec[i].categories;
+	return n < 0 ? n : (long)(arg.walk_end == arg.end);
+}
+
+/* PAGEMAP_SCAN: each page is file, private, zero or nothing as in the equivalent layout. */
+TEST_F(lib, pagemap_scan)
+{
+	unsigned char seen[2][LIB_PAGES];
+	size_t i;
+
+	mp_dirty_library(&self->p);
+	/* Each page is touched on both sides: fault-around may have done more on one. */
+	for (i = 0; i < LIB_PAGES; i++)
+		mp_both(&self->p, mp_read(b + i * PS));
+	if (scan(self->p.base[EQUIV], seen[EQUIV]) == -ENOTTY)
+		SKIP(return, "no PAGEMAP_SCAN");
+	ASSERT_EQ(1, mp_both(&self->p, scan(b, seen[side])));
+	for (i = 0; i < LIB_PAGES; i++) {
+		/* The hole cannot be read, and what fault-around did there is its own. */
+		if (i >= LIB_HOLE && i < LIB_RELRO)
+			continue;
+		EXPECT_EQ(seen[MULTI][i], seen[EQUIV][i])
+			TH_LOG("page %zu", i);
+	}
+	ASSERT_EQ(SCAN_FILE | SCAN_PRESENT, seen[MULTI][LIB_RX]);
+	ASSERT_EQ(SCAN_PRESENT, seen[MULTI][LIB_DATA]);
+	ASSERT_EQ(0, mp_bad);
+}
+
+#define TRACEFS "/sys/kernel/tracing/"
+
+static int put(const char *file, const char *text, int flags)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC | flags);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+/* How often the uprobe was hit, as uprobe_profile tells; -1: no such. */
+static long uprobe_hits(void)
+{
+	char *p = mp_slurp(TRACEFS "uprobe_profile") > 0 ? strstr(mp_text, " probe ") : NULL;
+
+	return p ? strtol(p + 7, NULL, 10) : -1;
+}
+
+/* A uprobe in text is found by file offset: hit once for each call, on either side, and gone after. */
+TEST_F(lib, uprobe)
+{
+	char probe[400], link[64], path[256];
+	char page[2][65536];
+	ssize_t n;
+	int i;
+
+	if (!mp_system() || !MP_HAVE_EXEC)
+		SKIP(return, "needs a system of its own, and code");
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	if (access(TRACEFS "uprobe_events", W_OK))
+		SKIP(return, "no uprobes");
+	/* uprobes take a path, and these files have none: through /proc. */
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", getpid(), self->p.fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	ASSERT_GT(n, 0);
+	snprintf(probe, sizeof(probe), "p:manyprots/probe %s:0x%lx\n", link,
+		 2 * PS + MP_RET_OFFSET);
+	if (put(TRACEFS "uprobe_events", probe, O_APPEND))
+		SKIP(return, "no uprobe in such a file");
+	mp_both(&self->p, pread(mp_mem_fd(), page[side], PS, (off_t)(unsigned long)b + LIB_RX * PS));
+	if (memcmp(page[EQUIV] + MP_RET_OFFSET, MP_RET, 1)) {
+		put(TRACEFS "uprobe_events", "-:manyprots/probe\n", O_APPEND);
+		SKIP(return, "no return instruction there");
+	}
+
+	ASSERT_EQ(0, put(TRACEFS "events/manyprots/probe/enable", "1", 0));
+	for (i = 1; i <= 3; i++) {
+		long hits = uprobe_hits();
+
+		ASSERT_EQ(0, mp_both(&self->p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
+		EXPECT_EQ(hits + 2, uprobe_hits());
+		/* Into a new run the breakpoint comes as the text did. */
+		ASSERT_EQ(0, mp_chg(&self->p, LIB_RX, 1, i % 2 ? R : RX, MP_FILE, 2));
+		if (i % 2)
+			ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_RX * PS, PS, RX)));
+	}
+	ASSERT_EQ(0, put(TRACEFS "events/manyprots/probe/enable", "0", 0));
+	ASSERT_EQ(0, put(TRACEFS "uprobe_events", "-:manyprots/probe\n", O_APPEND));
+	ASSERT_EQ(0, mp_same(MP_NOSMAPS));
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* A page that fails is unmapped everywhere, and the run that needs its contents gets SIGBUS. */
+TEST_F(lib, hwpoison)
+{
+	int code;
+
+	if (!mp_system())
+		SKIP(return, "needs a system of its own");
+	if (variant->where != MP_TMP)
+		SKIP(return, "spoils pages: once is enough");
+	mp_dirty_library(&self->p);
+	if (madvise(self->p.base[EQUIV] + LIB_DATA * PS, PS, MADV_HWPOISON))
+		SKIP(return, "no MADV_HWPOISON");
+	ASSERT_EQ(0, madvise(self->p.base[MULTI] + LIB_DATA * PS, PS, MADV_HWPOISON));
+	code = mp_both(&self->p, mp_read(b + LIB_DATA * PS));
+	ASSERT_EQ(SIGBUS, code >> 8);
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_BSS * PS, PS, MADV_HWPOISON)));
+	code = mp_both(&self->p, mp_read(b + LIB_BSS * PS));
+	ASSERT_EQ(SIGBUS, code >> 8);
+	/* The pages beside them are not concerned. */
+	mp_both(&self->p, mp_read(b + (LIB_DATA + 1) * PS));
+	mp_both(&self->p, mp_read(b + (LIB_BSS + 1) * PS));
+	mp_both(&self->p, mp_write(b + (LIB_DATA + 2) * PS));
+	ASSERT_EQ(0, mp_bad);
+}
+
+/*
+ * tmpfs with huge pages: a fault maps a large folio as far as the run goes,
+ * each page with the run's protection, at an offset that is not that of the VMA.
+ */
+TEST(shmem_large_folio)
+{
+	static const struct mp_run runs[] = {
+		{ 5, R, MP_FILE, 0 }, { 3, RW, MP_FILE, 5 }, { 17, R, MP_FILE, 100 },
+		{ 2, NONE, MP_FILE, 8 }, { 30, RW, MP_FILE, 300 }, { 7, RX, MP_FILE, 3 },
+		{ 40, R, MP_FILE, 330 }, { 9, RW, MP_FILE, 400 },
+	};
+	char dir[] = "/tmp/manyprots.XXXXXX", name[64];
+	struct mp_pair p = {};
+
+	if (!mp_system())
+		SKIP(return, "needs a system of its own");
+	ASSERT_NE(NULL, mkdtemp(dir));
+	if (mount("tmpfs", dir, "tmpfs", 0, "huge=always,size=32m")) {
+		rmdir(dir);
+		SKIP(return, "no huge pages on tmpfs");
+	}
+	snprintf(name, sizeof(name), "%s/file", dir);
+	p.fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_EQ(0, umount2(dir, MNT_DETACH));
+	ASSERT_EQ(0, rmdir(dir));
+	ASSERT_EQ(0, mp_write_pages(p.fd, 0, 1024));
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+
+	/* From the other side: each page of a large folio first touched by a write. */
+	mp_clear();
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	mp_both(&p, mp_write(b + 7 * PS));
+	mp_both(&p, mp_write(b + 27 * PS));
+	mp_both(&p, mp_read(b + 24 * PS));
+	mp_both(&p, mp_read(b + 57 * PS));
+	ASSERT_EQ(0, mp_same(MP_EXECS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	close(p.fd);
+}
+
+/*
+ * A run map counts pages in 32 bits.  A VMA that has one does not grow beyond:
+ * ENOMEM, and nothing has changed.
+ */
+TEST(grow_beyond_counting)
+{
+	size_t max = 0x100000000UL * PS, size = max - 16 * PS;
+	char *a, *m;
+
+	if (mp_stock)
+		SKIP(return, "no run maps");
+	a = mmap(NULL, size, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (a == MAP_FAILED)
+		SKIP(return, "no address space of that size");
+	ASSERT_EQ(0, mp_rfp(a + 4 * PS, PS, RW, 0, MAP_CHGPROT));
+	a[4 * PS] = 'a';
+	m = mremap(a, size, max + 16 * PS, MREMAP_MAYMOVE);
+	ASSERT_EQ(MAP_FAILED, m);
+	ASSERT_EQ(ENOMEM, errno);
+	ASSERT_EQ('a', a[4 * PS]);
+	ASSERT_EQ(MP_ACCERR, mp_read(a + 5 * PS));
+	ASSERT_EQ(MP_ACCERR, mp_read(a + size - PS));
+	/* As far as it goes it grows. */
+	m = mremap(a, size, size + 8 * PS, MREMAP_MAYMOVE);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ('a', m[4 * PS]);
+	ASSERT_EQ(MP_ACCERR, mp_read(m + size));
+	ASSERT_EQ(0, munmap(m, size + 8 * PS));
+
+	/* From the beginning too large: not eligible. */
+	a = mmap(NULL, max + 16 * PS, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (a == MAP_FAILED)
+		SKIP(return, "no address space of that size");
+	ASSERT_EQ(-EINVAL, mp_rfp(a + 4 * PS, PS, RW, 0, MAP_CHGPROT));
+	ASSERT_EQ(0, munmap(a, max + 16 * PS));
+}
+
+TEST_HARNESS_MAIN
