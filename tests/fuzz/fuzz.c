@@ -81,12 +81,17 @@ static void start_side(int which)
 		die("the side does not start");
 }
 
-static void stop_side(int which)
+static int stop_side(int which)
 {
+	int status = 0;
+
 	close(sides[which].to);
 	close(sides[which].from);
+	/* It may have ended by itself: with what status? */
+	usleep(100000);
 	kill(sides[which].pid, SIGKILL);
-	waitpid(sides[which].pid, NULL, 0);
+	waitpid(sides[which].pid, &status, 0);
+	return status;
 }
 
 static void run_side(int which)
@@ -95,8 +100,7 @@ static void run_side(int which)
 
 	if (write(sides[which].to, "g", 1) == 1 && read(sides[which].from, &c, 1) == 1)
 		return;
-	fprintf(stderr, "fuzz: side %d ended, started again\n", which);
-	stop_side(which);
+	fprintf(stderr, "fuzz: side %d ended (%x), started again\n", which, stop_side(which));
 	start_side(which);
 	shm->side[which][0].nr_obs = 0;
 }
