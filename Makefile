@@ -6,6 +6,7 @@ make demo          ffmpeg and python3 on stock and on manyprots, compared
                    (GUEST=x86_64: under QEMU; default: User-mode Linux)
 make check         all tests
 make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+make check-short   some minutes of each of the next three
 make check-suites  the kernel's own selftests/mm, stock against patched
 make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
@@ -19,6 +20,7 @@ make check-off     with the option off: the objects of the stock kernel
 make check-static  checkpatch, sparse, kernel-doc, coccinelle on the kernel half
 make check-series  the series applies, builds and boots after each patch
 make bench-fork    fork and exec with 100 libraries, patched over stock
+make bench-unused  memory operations of a program without the feature
 
 make um            build/um/patched/linux          User-mode Linux, patched
 make x86_64        build/x86_64/patched/bzImage    x86_64, patched
@@ -44,7 +46,7 @@ endef
 FORCE:
 
 export HELP JOBS
-.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-off check-static check-series bench-fork kernel-series clean distclean
+.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-off check-static check-series bench-fork bench-unused kernel-series clean distclean
 help:
 	@echo "$$HELP"
 
@@ -127,7 +129,9 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
-.PHONY: check-suites check-stress check-pressure check-glibc-modes check-kcsan
+.PHONY: check-short check-suites check-stress check-pressure check-glibc-modes check-kcsan
+check-short: um um-stock glibc
+	@tests/run --long short
 check-suites: x86_64-suites x86_64-suites-stock
 	@tests/run --long suites
 check-stress: x86_64-suites
@@ -149,6 +153,8 @@ check-mutants: um
 	@tests/mutants/run
 bench-fork: x86_64 x86_64-stock glibc
 	@bench/fork
+bench-unused: x86_64 x86_64-stock
+	@bench/unused
 check-off: build/src/linux-patched.stamp
 	@tests/run --long off
 check-static: build/src/linux-patched.stamp kernel-series
