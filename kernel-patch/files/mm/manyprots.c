@@ -261,6 +261,7 @@ struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
 	vma_fill_view(vma, &run, view, file);
 	return view;
 }
+EXPORT_SYMBOL_GPL(__vma_view_at);
 
 /*
  * for_each_file_view(): the next view after @after, which is the first one if

@@ -57,14 +57,17 @@ static const char *pte_compare_prot(pte_t pte, struct vm_area_struct *run)
 	if (pte_write(pte) && !(run->vm_flags & VM_WRITE))
 		return "writable";
 #ifdef CONFIG_X86
+	if (!(pte_flags(pte) & _PAGE_PRESENT)) {
+		if ((pte_flags(want) & _PAGE_PRESENT) && !numa_hints())
+			return "not accessible";
+		return NULL;
+	}
+	if (!(pte_flags(want) & _PAGE_PRESENT))
+		return "accessible";
 	if ((pte_flags(pte) ^ pte_flags(want)) & _PAGE_NX)
 		return "NX";
 	if (pte_flags_pkey(pte_flags(pte)) != pte_flags_pkey(pte_flags(want)))
 		return "protection key";
-	if ((pte_flags(pte) & ~pte_flags(want)) & _PAGE_PRESENT)
-		return "accessible";
-	if ((pte_flags(want) & ~pte_flags(pte)) & _PAGE_PRESENT && !numa_hints())
-		return "not accessible";
 #else
 	if (pte_read(pte) && !pte_read(want))
 		return "accessible";

@@ -1553,6 +1553,10 @@ bool vma_runs_find_anon(const struct vma_runs *runs, unsigned long index,
  * Part of a map may be shared with other maps.  What nobody else refers to now
  * nobody can begin to share but through @runs.
  *
+ * Who has just dropped a reference may have copied the node before: that reads
+ * no bit set here, as refcount_dec_and_test() is a release, and setting the bit
+ * depends on the count.
+ *
  * Context: the caller serialises against all others that set a bit, take a
  * reference or change the map.
  * Return: false when others use the map too, and a copy must be made.
