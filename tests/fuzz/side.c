@@ -942,8 +942,14 @@ static void op_chg(const struct fuzz_step *s, bool anon)
 			pid_t pid = fork();
 
 			if (!pid) {
+				struct entry *sealed;
 				long e = equivalent(s, n, zero, pgoff, false, r);
 
+				/* Of a sealed mapping and another reason either may be told. */
+				read_maps(true);
+				sealed = entry_at(ADDR(s->at));
+				if (e && r == -EPERM && sealed && (sealed->flags & FLAG(F_SL)))
+					e = r;
 				_exit(-e & 0xff);
 			}
 			if (pid < 0 || waitpid(pid, &status, 0) != pid)
