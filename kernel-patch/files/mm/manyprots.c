@@ -1073,6 +1073,8 @@ struct manyprots_remap {
 
 	struct vma_runs *runs;	/* the new map */
 	bool moved;		/* some page gets another offset or kind */
+	unsigned long populate;	/* first address to populate if VM_LOCKED */
+	unsigned long populated; /* address after the last one */
 	long charge;		/* pages to add to the commit charge */
 	long data;		/* pages kept that become data */
 };
@@ -1245,6 +1247,12 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 				   access | (vma->vm_flags & VM_SHARED), 0))
 			return -ENOMEM;
 		remap->moved = true;
+	}
+	/* mmap() populates, mprotect() only what becomes private and writable. */
+	if (!keep || (access & ~old & VM_WRITE && !(vma->vm_flags & VM_SHARED))) {
+		if (!remap->populated)
+			remap->populate = addr;
+		remap->populated = addr + pages * PAGE_SIZE;
 	}
 
 	next.attr |= vma_run_attr(access) | (anon ? VMA_RUN_ANON : 0);
@@ -1508,8 +1516,8 @@ again:
 	mmap_write_unlock(mm);
 	if (file)
 		fput(file);
-	if (locked)
-		mm_populate(start, size);
+	if (locked && remap.populated)
+		mm_populate(remap.populate, remap.populated - remap.populate);
 	return 0;
 
 out_unlock:

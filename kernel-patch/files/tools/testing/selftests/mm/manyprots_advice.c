@@ -207,6 +207,36 @@ TEST_F(lib, mlock_populates)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+static long resident(char *b, size_t n)
+{
+	unsigned char vec[16];
+	long sum = 0;
+	size_t i;
+
+	if (mincore(b, n * PS, vec))
+		return -1;
+	for (i = 0; i < n; i++)
+		sum += vec[i] & 1;
+	return sum;
+}
+
+/* What is locked but absent comes with a call only where mprotect would populate it. */
+TEST(locked_but_absent)
+{
+	static const struct mp_run run[] = { { 4, NONE, MP_ANON, 0 } };
+	static struct mp_pair p;
+
+	p.fd = -1;
+	ASSERT_EQ(0, mp_map_runs(&p, run));
+	/* PROT_NONE cannot be populated: it is locked, and fails. */
+	ASSERT_EQ(-ENOMEM, mp_both(&p, mlock(b, 4 * PS)));
+	ASSERT_EQ(0, mp_chg(&p, 0, 4, R, MP_ANON, 0));
+	ASSERT_EQ(0, mp_both(&p, resident(b, 4)));
+	ASSERT_EQ(0, mp_chg(&p, 1, 2, RW, MP_ANON, 0));
+	ASSERT_EQ(2, mp_both(&p, resident(b, 4)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* mlock2(MLOCK_ONFAULT). */
 TEST_F(lib, mlock_onfault)
 {
