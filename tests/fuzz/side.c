@@ -943,7 +943,12 @@ static void op_chg(const struct fuzz_step *s, bool anon)
 
 			if (!pid) {
 				struct entry *sealed;
-				long e = equivalent(s, n, zero, pgoff, false, r);
+				long e;
+
+				/* It may not be inherited. */
+				if (mdwe)
+					prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0);
+				e = equivalent(s, n, zero, pgoff, false, r);
 
 				/* Of a sealed mapping and another reason either may be told. */
 				read_maps(true);
