@@ -251,6 +251,8 @@ TEST_F(anon, move)
 	ASSERT_EQ(0, mp_both(&self->p, uffd_register(fd, b + 64 * PS, 32 * PS,
 						     UFFDIO_REGISTER_MODE_MISSING)));
 	ASSERT_EQ(2 * (long)PS, mp_both(&self->p, move(fd, b + 64 * PS, b + PS, 2 * PS, 0)));
+	/* Nobody answers the fault where nothing was moved to. */
+	ASSERT_EQ(0, mp_bad);
 	ASSERT_EQ(2, self->p.base[MULTI][64 * PS]);
 	ASSERT_EQ(3, self->p.base[MULTI][65 * PS]);
 	/* what was moved is gone */
@@ -292,6 +294,8 @@ TEST(move_bss)
 	ASSERT_EQ(0, mp_both(&p, uffd_register(fd, b + 64 * PS, 8 * PS,
 					       UFFDIO_REGISTER_MODE_MISSING)));
 	ASSERT_EQ((long)PS, mp_both(&p, move(fd, b + 64 * PS, b + LIB_BSS * PS, PS, 0)));
+	/* Nobody answers the fault where nothing was moved to. */
+	ASSERT_EQ(0, mp_bad);
 	ASSERT_EQ('b', p.base[MULTI][64 * PS + 100]);
 	ASSERT_EQ(-EINVAL, mp_both(&p, move(fd, b + 65 * PS, b + LIB_DATA * PS, PS, 0)));
 	ASSERT_EQ(-EINVAL, mp_both(&p, move(fd, b + 65 * PS, b + 2 * PS, PS, 0)));
