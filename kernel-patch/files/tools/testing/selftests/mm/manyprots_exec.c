@@ -178,4 +178,62 @@ TEST_F(lib, execute_only)
 	ASSERT_EQ(0, mp_same(MP_EXECS));
 }
 
+/* The lines of files in the maps of cat, run in a mode without randomised addresses. */
+static int maps_of_cat(int mode, char *text, size_t size)
+{
+	size_t n = 0, keep = 0;
+	int pipes[2], status;
+	char *line;
+	ssize_t r;
+	pid_t pid;
+
+	if (pipe(pipes))
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		dup2(pipes[1], 1);
+		personality(ADDR_NO_RANDOMIZE);
+		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
+		execl("/bin/cat", "cat", "/proc/self/maps", "/proc/self/status", NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while ((r = read(pipes[0], text + n, size - 1 - n)) > 0)
+		n += r;
+	close(pipes[0]);
+	text[n] = 0;
+	if (waitpid(pid, &status, 0) != pid || status)
+		return -1;
+	line = strstr(text, "VmaCount:");
+	r = line ? atoi(line + 9) : 0;
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		n = strlen(line);
+		if (strchr(line, '/') && strchr(line, '-') < strchr(line, '/')) {
+			memmove(text + keep, line, n);
+			text[keep + n] = '\n';
+			keep += n + 1;
+		}
+	}
+	text[keep] = 0;
+	return r;
+}
+
+/* The program and ld.so look as they always do, and are one VMA each. */
+TEST(program_is_one_vma)
+{
+	static char off[65536], on[65536];
+	int vmas_off, vmas_on;
+
+	vmas_off = maps_of_cat(0, off, sizeof(off));
+	vmas_on = maps_of_cat(1, on, sizeof(on));
+	if (vmas_off < 0 || vmas_on < 0)
+		SKIP(return, "no cat here");
+	ASSERT_NE(NULL, strstr(on, "/cat\n"));
+	EXPECT_STREQ(off, on);
+	/* Five segments and four of each, at the least, less one VMA. */
+	if (!mp_stock)
+		EXPECT_LE(vmas_on + 7, vmas_off);
+}
+
 TEST_HARNESS_MAIN
