@@ -6,6 +6,8 @@
 #ifndef _LINUX_MANYPROTS_CHECK_H
 #define _LINUX_MANYPROTS_CHECK_H
 
+#include <asm/page.h>		/* pte_t, pmd_t */
+
 struct mm_struct;
 struct vm_area_struct;
 

@@ -278,6 +278,36 @@ TEST_F(anon, move)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/*
+ * Stock gives a VMA its anon_vma before it sees that it is not registered, and
+ * fork() copies the page tables of such a VMA: the child has the zero page too.
+ */
+static int inherited(void *arg)
+{
+	struct mp_pair *p = arg;
+	unsigned char present[2];
+	int ret = mp_both(p, mincore(b + 4 * PS, 2 * PS, present) ? -1 :
+			     present[0] | present[1] << 1);
+
+	return ret < 0 || mp_bad ? 100 : ret;
+}
+
+TEST_F(anon, not_registered)
+{
+	struct uffdio_zeropage zero = { .range = { .len = PS } };
+	int i;
+
+	/* another run has an anon_vma already */
+	mp_both(&self->p, mp_put(b, 'x'));
+	for (i = 4; i <= 5; i++)
+		mp_both(&self->p, mp_read(b + i * PS));
+	ASSERT_EQ(-ENOENT, mp_both(&self->p,
+				   (zero.range.start = (unsigned long)b + 4 * PS,
+				    ioctl(self->fd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0)));
+	ASSERT_EQ(3, mp_in_child(inherited, &self->p));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* Out of the bss of a library. */
 TEST(move_bss)
 {
