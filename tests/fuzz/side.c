@@ -1318,13 +1318,24 @@ static void op_pkey(const struct fuzz_step *s)
 	same(SYS_pkey_mprotect, ADDR(s->at), clamp(s->at, s->n) * PS, s->prot, key);
 }
 
+static void set_limit(int which, rlim_t cur)
+{
+	struct rlimit limit = { cur, RLIM_INFINITY };
+
+	trace(true, SYS_setrlimit, which, cur, 0, 0, 0, 0);
+	obs(W_VALUE, which, cur);
+	setrlimit(which, &limit);
+	if (which == RLIMIT_DATA)
+		limited = cur != RLIM_INFINITY;
+}
+
 static void op_rlimit(const struct fuzz_step *s)
 {
 	static const struct { int limit; const char *key; } limits[] = {
 		{ RLIMIT_DATA, "VmData:" }, { RLIMIT_AS, "VmSize:" }, { RLIMIT_MEMLOCK, "VmLck:" },
 	};
 	unsigned int i = s->x % 3;
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	rlim_t cur = RLIM_INFINITY;
 	ssize_t n;
 	char *p;
 
@@ -1333,13 +1344,14 @@ static void op_rlimit(const struct fuzz_step *s)
 		n = pread(proc(PROC_STATUS), text, (1UL << 17) - 1, 0);
 		text[n > 0 ? n : 0] = 0;
 		p = strstr(text, limits[i].key);
-		limit.rlim_cur = (p ? kb(p) : 0) * 1024 + s->off % 16 * PS;
+		cur = (p ? kb(p) : 0) * 1024 + s->off % 16 * PS;
 	}
-	trace(true, SYS_setrlimit, limits[i].limit, limit.rlim_cur, 0, 0, 0, 0);
-	obs(W_VALUE, limits[i].limit, limit.rlim_cur);
-	setrlimit(limits[i].limit, &limit);
+	/* Stock looks at the one only if the other has room for this very VMA. */
 	if (limits[i].limit == RLIMIT_DATA)
-		limited = limit.rlim_cur != RLIM_INFINITY;
+		set_limit(RLIMIT_AS, RLIM_INFINITY);
+	if (limits[i].limit == RLIMIT_AS)
+		set_limit(RLIMIT_DATA, RLIM_INFINITY);
+	set_limit(limits[i].limit, cur);
 }
 
 /*

@@ -103,7 +103,7 @@ static long uprobe_hits(void)
 	return p ? strtol(p + 7, NULL, 10) : -1;
 }
 
-/* A uprobe in text is found by file offset: hit once for each call, on either side, and gone after. */
+/* A uprobe in text is found by file offset: hit once for each call, and gone after. */
 TEST_F(lib, uprobe)
 {
 	char probe[400], link[64], path[256];
@@ -124,7 +124,8 @@ TEST_F(lib, uprobe)
 		 2 * PS + MP_RET_OFFSET);
 	if (put(TRACEFS "uprobe_events", probe, O_APPEND))
 		SKIP(return, "no uprobe in such a file");
-	mp_both(&self->p, pread(mp_mem_fd(), page[side], PS, (off_t)(unsigned long)b + LIB_RX * PS));
+	mp_both(&self->p, pread(mp_mem_fd(), page[side], PS,
+				(off_t)(unsigned long)b + LIB_RX * PS));
 	if (memcmp(page[EQUIV] + MP_RET_OFFSET, MP_RET, 1)) {
 		put(TRACEFS "uprobe_events", "-:manyprots/probe\n", O_APPEND);
 		SKIP(return, "no return instruction there");

@@ -318,8 +318,10 @@ static void *overflow_fn(void *arg)
 	volatile char *here = (volatile char *)&arg;
 
 	/* Walks down the stack until the guard stops it. */
-	return (void *)(long)mp_guarded(for (;; here -= PS)
-						*here = 1);
+	return (void *)(long)mp_guarded(while (here) {
+		*here = 1;
+		here -= PS;
+	});
 }
 
 /* A thread that overflows its stack hits the guard. */

@@ -131,7 +131,8 @@ static void keep(bool restore)
 
 static bool setup(void)
 {
-	if (!mp_system() || PS != 4096 || is_huge((void *)&saved) < 0 || access(THP "enabled", W_OK))
+	if (!mp_system() || PS != 4096 || is_huge((void *)&saved) < 0 ||
+	    access(THP "enabled", W_OK))
 		return false;
 	keep(false);
 	return !set("enabled", "always") && !set("defrag", "always");

@@ -243,8 +243,9 @@ TEST_F(anon, move)
 	if (fd < 0)
 		SKIP(return, "no UFFDIO_MOVE");
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(self->p.base[i] + 64 * PS, mmap(self->p.base[i] + 64 * PS, 32 * PS, RW,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+		ASSERT_EQ(self->p.base[i] + 64 * PS,
+			  mmap(self->p.base[i] + 64 * PS, 32 * PS, RW,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
 	for (i = 0; i < 12; i++)
 		if (i < 4 || i > 7)
 			mp_both(&self->p, mp_put(b + i * PS, i + 1));
