@@ -238,6 +238,9 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 	if (run->attr & VMA_RUN_ZEROFILL) {
 		view->vm_file = NULL;
 		view->vm_ops = NULL;
+		/* What mmap() would have given bss. */
+		if (file && vma->vm_file)
+			view->vm_pgoff = start >> PAGE_SHIFT;
 	} else if (file) {
 		view->vm_pgoff = run->pgoff;
 	}
