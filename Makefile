@@ -19,6 +19,8 @@ make check-mutants deliberate bugs in the kernel: which tests find them
 make check-off     with the option off: the objects of the stock kernel
 make check-static  checkpatch, sparse, kernel-doc, coccinelle on the kernel half
 make check-series  the series applies, builds and boots after each patch
+make deb           build/deb: packages of the C library and of the kernel
+make check-deb     they are installed, used, upgraded and removed
 make bench-fork    fork and exec with 100 libraries, patched over stock
 make bench-unused  memory operations of a program without the feature
 
@@ -146,7 +148,7 @@ check-i386: i386 i386-pae
 	@tests/run --long kernel-i386
 check-arch: build/src/linux-patched.stamp
 	@mk/step arm64-patched mk/check-arch
-.PHONY: fuzz check-mutants
+.PHONY: deb check-deb fuzz check-mutants
 fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
 check-mutants: um
@@ -157,6 +159,11 @@ bench-unused: x86_64 x86_64-stock
 	@bench/unused
 check-off: build/src/linux-patched.stamp
 	@tests/run --long off
+deb: build/src/linux-patched.stamp glibc tools
+	@mk/step deb-libc mk/deb libc
+	@mk/step deb-kernel mk/deb kernel
+check-deb: um um-stock glibc tools
+	@tests/run --long deb
 check-static: build/src/linux-patched.stamp kernel-series
 	@tests/run --long static
 check-series: build/src/linux-patched.stamp kernel-series
