@@ -12,6 +12,8 @@ make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
 make check-glibc-modes  glibc's string and stdlib tests
 make check-kcsan   threads on four processors on a kernel with KCSAN
+make check-lsm     what BPF and SELinux are asked: hooks, decisions, refusals
+make check-corpus  every library and program of this machine, mapped by both
 make check-i386    the kernel tests on 32-bit x86, with PAE and without
 make check-arch    an architecture without the feature builds: arm64
 make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
@@ -33,7 +35,8 @@ make glibc         build/glibc/root                patched glibc
 make tools         build/tools                     vmas ...
 make all           all of these but the debugging kernel
                    (also um-stock, x86_64-stock, um-debug, glibc-stock,
-                   um-suites, x86_64-suites, x86_64-suites-stock, x86_64-kcsan)
+                   um-suites, x86_64-suites, x86_64-kcsan,
+                   x86_64-lsm, x86_64-lsm-stock)
 
 make kernel-series build/kernel-series             the kernel patches for git am
 make clean         remove what was built, keep the unpacked sources
@@ -84,11 +87,13 @@ PATCHED = build/um/patched/linux build/x86_64/patched/bzImage $(I386)
 DEBUG = build/um/debug/linux build/x86_64/debug/bzImage
 SUITES = build/um/suites/linux build/x86_64/suites/bzImage
 KCSAN = build/x86_64/kcsan/bzImage
-$(STOCK) build/x86_64/suites-stock/bzImage: build/src/linux-stock.stamp
-$(PATCHED) $(DEBUG) $(SUITES) $(KCSAN): build/src/linux-patched.stamp $C/manyprots.config
+LSM = build/x86_64/lsm/bzImage
+$(STOCK) build/x86_64/lsm-stock/bzImage: build/src/linux-stock.stamp
+$(PATCHED) $(DEBUG) $(SUITES) $(KCSAN) $(LSM): build/src/linux-patched.stamp $C/manyprots.config
 $(DEBUG): $(wildcard $C/*debug.config)
-$(SUITES) build/x86_64/suites-stock/bzImage: $(wildcard $C/*suites.config)
+$(SUITES): $(wildcard $C/*suites.config)
 $(KCSAN): $C/kcsan.config
+$(LSM) build/x86_64/lsm-stock/bzImage: $C/lsm.config
 
 .PHONY: um um-stock um-debug x86_64 x86_64-stock x86_64-debug i386 i386-pae
 um: build/um/patched/linux
@@ -99,11 +104,12 @@ x86_64-stock: build/x86_64/stock/bzImage
 x86_64-debug: build/x86_64/debug/bzImage
 i386: build/i386/patched/bzImage
 i386-pae: build/i386-pae/patched/bzImage
-.PHONY: um-suites x86_64-suites x86_64-suites-stock x86_64-kcsan
+.PHONY: um-suites x86_64-suites x86_64-kcsan x86_64-lsm x86_64-lsm-stock
 um-suites: build/um/suites/linux
 x86_64-suites: build/x86_64/suites/bzImage
-x86_64-suites-stock: build/x86_64/suites-stock/bzImage
 x86_64-kcsan: build/x86_64/kcsan/bzImage
+x86_64-lsm: build/x86_64/lsm/bzImage
+x86_64-lsm-stock: build/x86_64/lsm-stock/bzImage
 stock: $(STOCK)
 
 # glibc: the libc installed last is the sign that all is there
@@ -131,10 +137,10 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
-.PHONY: check-short check-suites check-stress check-pressure check-glibc-modes check-kcsan
+.PHONY: check-short check-suites check-stress check-pressure check-glibc-modes check-kcsan check-lsm
 check-short: um um-stock glibc
 	@tests/run --long short
-check-suites: x86_64-suites x86_64-suites-stock
+check-suites: x86_64 x86_64-stock
 	@tests/run --long suites
 check-stress: x86_64-suites
 	@tests/run --long stress
@@ -144,6 +150,11 @@ check-glibc-modes: um um-stock glibc-stock
 	@tests/run --long glibc-modes
 check-kcsan: x86_64-kcsan
 	@tests/run --long kcsan
+.PHONY: check-corpus
+check-corpus: $(GUEST) $(GUEST)-stock glibc glibc-stock
+	@tests/run --long corpus
+check-lsm: x86_64-lsm x86_64-lsm-stock glibc
+	@tests/run --long lsm
 check-i386: i386 i386-pae
 	@tests/run --long kernel-i386
 check-arch: build/src/linux-patched.stamp
