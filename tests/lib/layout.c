@@ -87,3 +87,24 @@ long layout_vmas(pid_t pid)
 	fclose(f);
 	return n;
 }
+
+long layout_vmas_between(pid_t pid, uint64_t start, uint64_t end)
+{
+	char line[PATH_MAX + 256];
+	uint64_t from, to;
+	bool inside = false, first = true;
+	long n = 0;
+	FILE *f = open_proc(pid, "smaps");
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &from, &to) == 2) {
+			inside = from < end && to > start;
+		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
+			/* The VMA of the first may begin before START. */
+			n += first || !strstr(line, " mc");
+			first = false;
+		}
+	}
+	fclose(f);
+	return n;
+}

@@ -32,6 +32,9 @@ void layout_print(FILE *to, const struct layout_entry *e);
 /* The last part of a path; what is no path as it is. */
 const char *layout_base(const char *name);
 
+/* VMAs with a part between START and END; run by run they are not VMAs. */
+long layout_vmas_between(pid_t pid, uint64_t start, uint64_t end);
+
 /* VmaCount of the process, else the number of lines of its maps. */
 long layout_vmas(pid_t pid);
 

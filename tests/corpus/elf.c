@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What an ELF file's headers say of how it will be mapped. */
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "corpus.h"
+
+#define MAX_PHDRS	64
+
+static const char *flags_text(unsigned int flags)
+{
+	static const char *const names[] = {
+		"-", "X", "W", "WX", "R", "RX", "RW", "RWX",
+	};
+
+	return names[flags & 7];
+}
+
+/* DESIGN.md section 6 and docs/loader.md: what is left to the stock calls. */
+static const char *judge_loader(const Elf64_Ehdr *eh, const Elf64_Phdr *load, int n)
+{
+	if (eh->e_type != ET_DYN)
+		return "fixed addresses, each segment by itself";
+	for (int i = 1; i < n; i++)
+		if (PAGE_DOWN(load[i].p_vaddr) <
+		    PAGE_UP(load[i - 1].p_vaddr + load[i - 1].p_memsz))
+			return "two segments in one page";
+	return NULL;
+}
+
+/* elf_is_whole() of the patched binfmt_elf.c */
+static const char *judge_kernel(const Elf64_Phdr *load, int n, bool stack)
+{
+	if (!load[0].p_filesz)
+		return "nothing of the file in the first segment";
+	for (int i = 1; i < n; i++) {
+		uint64_t start = PAGE_DOWN(load[i].p_vaddr);
+		uint64_t end = PAGE_UP(load[i - 1].p_vaddr + load[i - 1].p_memsz);
+
+		if (start > end)
+			return "pages between segments stay unmapped";
+		if (start < end)
+			return "two segments in one page";
+	}
+	for (int i = 0; i < n; i++)
+		if ((load[i].p_flags & PF_X) &&
+		    PAGE_UP(load[i].p_vaddr + load[i].p_memsz) >
+		    PAGE_UP(load[i].p_vaddr + load[i].p_filesz))
+			return "bss that is executable";
+	if (!stack)
+		return "no PT_GNU_STACK: what can be read is executable";
+	return NULL;
+}
+
+bool elf_read(const char *path, struct elf_shape *shape)
+{
+	Elf64_Phdr ph[MAX_PHDRS], load[MAX_PHDRS];
+	bool interp = false, dynamic = false, relro = false, bss = false;
+	bool holes = false, stack = false;
+	uint64_t align = 0;
+	Elf64_Ehdr eh;
+	struct stat st;
+	ssize_t size;
+	int fd, n = 0;
+	char *to = shape->text;
+
+	memset(shape, 0, sizeof(*shape));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) || pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
+	    memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
+	    eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_machine != EM_X86_64 ||
+	    (eh.e_type != ET_DYN && eh.e_type != ET_EXEC) || !eh.e_phnum ||
+	    eh.e_phnum > MAX_PHDRS || eh.e_phentsize != sizeof(ph[0]))
+		goto no;
+	size = eh.e_phnum * sizeof(ph[0]);
+	if (pread(fd, ph, size, eh.e_phoff) != size)
+		goto no;
+	close(fd);
+
+	shape->lo = UINT64_MAX;
+	for (int i = 0; i < eh.e_phnum; i++) {
+		switch (ph[i].p_type) {
+		case PT_INTERP:		interp = true; break;
+		/* A file with nothing but debug information has it empty. */
+		case PT_DYNAMIC:	dynamic = ph[i].p_filesz; break;
+		case PT_GNU_STACK:	stack = true; break;
+		case PT_GNU_RELRO:
+			relro = PAGE_DOWN(ph[i].p_vaddr) !=
+				PAGE_DOWN(ph[i].p_vaddr + ph[i].p_memsz);
+			break;
+		case PT_LOAD:
+			if ((ph[i].p_vaddr ^ ph[i].p_offset) & (PAGE - 1) ||
+			    ph[i].p_offset + ph[i].p_filesz > (uint64_t)st.st_size)
+				return false;
+			load[n++] = ph[i];
+			if (PAGE_DOWN(ph[i].p_vaddr) < shape->lo)
+				shape->lo = PAGE_DOWN(ph[i].p_vaddr);
+			if (PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz) > shape->hi)
+				shape->hi = PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz);
+			bss |= PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz) >
+			       PAGE_UP(ph[i].p_vaddr + ph[i].p_filesz);
+			if (ph[i].p_align > align)
+				align = ph[i].p_align;
+			break;
+		}
+	}
+	if (!n)
+		return false;
+	for (int i = 0; i < n; i++) {
+		to += sprintf(to, "%s%s", i ? " " : "", flags_text(load[i].p_flags));
+		if (i > 7)
+			break;
+		/* As ld.so asks; where the file's part ends. */
+		if (i && PAGE_UP(load[i - 1].p_vaddr + load[i - 1].p_filesz) !=
+			 PAGE_DOWN(load[i].p_vaddr))
+			holes = true;
+	}
+	sprintf(to, "%s%s%s%s%s", relro ? ", relro" : "", bss ? ", bss" : "",
+		holes ? ", holes" : "", align > PAGE ? ", aligned" : "",
+		eh.e_type == ET_EXEC ? ", ET_EXEC" : "");
+	shape->by_loader = dynamic;
+	shape->by_kernel = interp || !dynamic;
+	shape->pie = eh.e_type == ET_DYN;
+	shape->why_loader = judge_loader(&eh, load, n);
+	shape->why_kernel = judge_kernel(load, n, stack);
+	shape->call_more = n == 1 && relro && !bss;
+	return shape->by_loader || eh.e_type == ET_EXEC;
+no:
+	close(fd);
+	return false;
+}
+
+int corpus_scan(void)
+{
+	struct elf_shape shape;
+	char path[4096];
+
+	while (fgets(path, sizeof(path), stdin)) {
+		path[strcspn(path, "\n")] = 0;
+		if (elf_read(path, &shape))
+			puts(path);
+	}
+	return 0;
+}
