@@ -11,7 +11,7 @@ static const int *const relro[1000] = { rodata, data, bss, rodata + 7 };
 
 #ifdef TOP
 const char interp[] __attribute__((section(".interp"))) = "/none";
-static __thread int tls = 40;
+static __thread volatile int tls __attribute__((tls_model("initial-exec"))) = 40;
 
 int dep(void);
 int top(void);
