@@ -16,6 +16,7 @@ struct half {
 	char *layout;		/* lines with addresses and checksums */
 	size_t size;
 	bool there;
+	bool unrelocated;	/* and so relro is not protected */
 	char status[32], why[96];
 	long vmas;
 	int mmap, mprotect, remap, more;
@@ -48,6 +49,8 @@ static void parse_half(struct half *h, const char *line)
 	h->there = true;
 	if (*line == ':')
 		add_line(h, line + 1);
+	else if (!strcmp(line, " unrelocated\n"))
+		h->unrelocated = true;
 	else if (sscanf(line, " status %31s", h->status) != 1 &&
 		 sscanf(line, " vmas %ld", &h->vmas) != 1 &&
 		 sscanf(line, " calls mmap %d mprotect %d remap_file_pages %d",
@@ -81,7 +84,7 @@ static bool read_record(FILE *f, const char *name, struct record *r)
 /* --- the table --- */
 
 static struct row {
-	char shape[160];
+	char shape[200];
 	int objects, one;
 	/* Of one object, least and most. */
 	int stock_min, stock_max, other_min, other_max;
@@ -172,10 +175,11 @@ static void compare_half(const struct record *a, const struct record *b, int i,
 	int was = s->mmap + s->mprotect + s->remap;
 	int is = o->mmap + o->mprotect + o->remap;
 	bool one = !strcmp(o->why, "one");
-	char text[256];
+	char text[256], shape[200];
 
 	*notes = 0;
-	fine = s->there == o->there && !strcmp(s->status, o->status) &&
+	fine = s->there == o->there && s->unrelocated == o->unrelocated &&
+	       !strcmp(s->status, o->status) &&
 	       s->size && s->size == o->size && !strcmp(s->layout, o->layout);
 	todo = "";
 	if (!fine && i == 1 && s->size && o->size && brk_differs(s->layout, o->layout))
@@ -206,8 +210,11 @@ static void compare_half(const struct record *a, const struct record *b, int i,
 		snprintf(text, sizeof(text), "%d calls, %ld VMAs, must be %d, %ld", is,
 			 o->vmas, was, s->vmas);
 	}
-	if (i == 0)
-		add_row(a->shape, was, is, o->vmas == 1);
+	if (i == 0) {
+		snprintf(shape, sizeof(shape), "%s%s", a->shape,
+			 s->unrelocated ? ", not relocated" : "");
+		add_row(shape, was, is, o->vmas == 1);
+	}
 	result(a->path, half_name[i], text);
 	if (!fine)
 		fputs(notes, stdout);

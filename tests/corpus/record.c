@@ -34,6 +34,7 @@ struct look {
 	uint64_t base, end;		/* where it is mapped */
 	int mmap, mprotect, remap;	/* calls for it */
 	uint64_t loader, loader_end;	/* where ld.so is */
+	bool all;			/* other files may be opened */
 	bool seen;
 };
 
@@ -150,7 +151,7 @@ static int enter(struct tracee *t)
 		tracee_string(t, a[1], path, sizeof(path));
 		if (!strcmp(path, l->path))
 			return TRACEE_LEAVE;
-		return is_libc(layout_base(path)) ? TRACEE_GO_ON : ENOENT;
+		return l->all || is_libc(layout_base(path)) ? TRACEE_GO_ON : ENOENT;
 	case SYS_mmap:
 		if (!(a[3] & MAP_ANONYMOUS) && (int)a[4] == l->fd) {
 			l->mmap++;
@@ -216,9 +217,9 @@ static const struct tracee_ops by_kernel = { .loaded = loaded };
 static void record(const char *path, const char *loader, int null)
 {
 	struct elf_shape shape;
-	struct look look = { .path = path, .shape = &shape, .fd = -2 };
+	struct look look = { 0 };
 	char *env[] = { "LD_TRACE_LOADED_OBJECTS=1", "LD_WARN=1", "LD_BIND_NOW=1", NULL };
-	int status;
+	int status = 0;
 
 	if (!elf_read(path, &shape))
 		return;
@@ -226,13 +227,18 @@ static void record(const char *path, const char *loader, int null)
 	if (shape.by_loader) {
 		char *argv[] = { (char *)loader, (char *)path, NULL };
 
-		look.by = "ld.so";
-		status = tracee_run(argv, env, null, &by_loader, &look);
-		if (!look.seen) {
-			/* Relocation killed it: something that it needs is missing. */
+		/*
+		 * Relocation may die of what is missing: then with everything,
+		 * and after that without relocation.
+		 */
+		for (int attempt = 0; attempt < 3 && !look.seen; attempt++) {
 			look = (struct look){ .path = path, .shape = &shape,
-					      .fd = -2, .by = "ld.so" };
-			env[1] = NULL;
+					      .fd = -2, .by = "ld.so",
+					      .all = attempt > 0 };
+			if (attempt == 2) {
+				env[1] = NULL;
+				printf("ld.so unrelocated\n");
+			}
 			status = tracee_run(argv, env, null, &by_loader, &look);
 		}
 		printf("ld.so status %#x\n", status);
