@@ -19,10 +19,16 @@ crash() {
 # segments FILE: those that the library has
 segments() {
 	base=0x$(eu-readelf -n "$1" | sed -n 's,^ *\([0-9a-f]*\)-.* 00000000 .*/libsubject.so.*,\1,p')
-	eu-readelf -l "$1" | gawk --non-decimal-data -v base="$base" '
-		/^ *LOAD/ && $3 >= base + 0 && $3 < base + 65536 {
-			sub(/ 0x[0-9a-f]*$/, "")	# alignment
-			printf "%x file %s memory %s %s\n", $3 - base, $5, $6, $7 $8
+	eu-readelf -l "$1" | gawk --non-decimal-data -v base="$base" \
+		-v length_="$length" '
+		/^ *LOAD/ && $3 >= base + 0 && $3 < base + length_ {
+			rest = base + length_ - $3	# see "relative"
+			if ($5 + 0 > rest)
+				$5 = sprintf("0x%06x", rest)
+			if ($6 + 0 > rest)
+				$6 = sprintf("0x%06x", rest)
+			flags = $7 ~ /^0x/ ? "" : $7 ($8 ~ /^0x/ ? "" : $8)
+			printf "%x file %d memory %d %s\n", $3 - base, $5, $6, flags
 		}'
 }
 

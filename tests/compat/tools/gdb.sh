@@ -54,7 +54,7 @@ gdb_info() {
 	[ "$SIDE" = stock ] || grep -q 'AT_FLAGS .*0x2$' got || return
 	sed '/^\[libraries/,$d' got | relative 1 | tr -s ' ' >mappings
 	says mappings '1000-2000 1000 1000 r-xp libsubject.so' \
-		'7000-b000 4000 6000 rw-p libsubject.so' 'b000-f000 4000 0 rw-p' || return
+		'7000-b000 4000 6000 rw-p libsubject.so' 'b000 bss rw-' || return
 	cat mappings
 	sed -n '/^\[libraries/,/^\[auxv/p' got | relative | sed 's/^[0-9a-f]*000//'
 	# AT_FLAGS has the bit by which the loader knows

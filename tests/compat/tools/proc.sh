@@ -6,7 +6,7 @@ proc_pmap() {
 	start env && pmap -x "$running" >x && pmap -X "$running" >X || return
 	# Not what depends on fault-around: Rss and Dirty, Pss and Referenced.
 	awk '{ $3 = $4 = ""; print }' x | relative | tr -s ' '
-	awk '{ print $1, $2, $3, $6, $12, $18, $20, $23 }' X | relative
+	awk '{ print $1, $2, $3, $6, $NF }' X | relative
 	let_end
 }
 try pmap "pmap -x, -X: the library's mappings" proc_pmap
