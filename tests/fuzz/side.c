@@ -326,6 +326,8 @@ static bool parse_entry(const char *p, struct entry *e)
 		p++;
 	if (!strncmp(p, "[anon_shmem:", 12))
 		e->label = p[12];
+	else if (!strncmp(p, "[anon:", 6))
+		e->label = p[6];
 	e->name = hash_bytes(p, eol - p);
 	if (!ino)
 		return true;
