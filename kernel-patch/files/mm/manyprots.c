@@ -1150,7 +1150,8 @@ static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
 
 static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 				struct vm_area_struct *vma, bool keep,
-				vm_flags_t mayflags, vm_flags_t *access)
+				vm_flags_t oldflags, vm_flags_t mayflags,
+				vm_flags_t *access)
 {
 	unsigned long prot = remap->prot;
 	int pkey = 0;
@@ -1167,7 +1168,15 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	/* mmap() of a file on a noexec mount. */
 	if ((*access & VM_EXEC) && !(mayflags & VM_MAYEXEC))
 		return -EPERM;
-	if (map_deny_write_exec(*access, *access))
+	/*
+	 * No mmap() gives what a program wrote to MAP_SHARED | MAP_ANONYMOUS
+	 * memory, whose file is the kernel's own.
+	 */
+	if (!vma->vm_file || !IS_PRIVATE(file_inode(vma->vm_file)))
+		oldflags = *access;
+	else if (!keep)
+		oldflags = VM_NONE;
+	if (map_deny_write_exec(oldflags, *access))
 		return -EACCES;
 	return manyprots_share_rules(vma, keep, *access);
 }
@@ -1223,7 +1232,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (anon)
 		error = manyprots_mprotect_rules(remap, vma, addr, old, &access);
 	else
-		error = manyprots_mmap_rules(remap, vma, keep, mayflags, &access);
+		error = manyprots_mmap_rules(remap, vma, keep, old, mayflags,
+					     &access);
 	if (error)
 		return error;
 	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))

@@ -17,6 +17,10 @@
 #define F_SEAL_WRITE 8
 #endif
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#endif
+
 #define FILE_PAGES 64
 #define MAP_PAGES 24
 
@@ -491,6 +495,39 @@ TEST(anonymous)
 }
 
 /* A file system that did not opt in keeps its shared mappings ordinary; private ones may be. */
+static int anonymous_mdwe_child(void __mp_unused *arg)
+{
+	char *m = mmap((void *)mp_window(0), 8 * PS, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int bad = 0;
+
+	if (m == MAP_FAILED || prctl(PR_SET_MDWE, 1, 0, 0, 0))
+		return 100;
+	memset(m, 0xc3, 8 * PS);
+	/* as mprotect() */
+	bad += mp_rfp(m + PS, PS, RX, 1, MAP_CHGPROT) != -EACCES;
+	bad += (mprotect(m + PS, PS, RX) ? -errno : 0) != -EACCES;
+	/* nor by way of another address */
+	bad += mp_rfp(m + PS, PS, RX, 5, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(m + PS, PS, R, 5, MAP_CHGPROT) != 0;
+	bad += mp_rfp(m + PS, PS, RX, 5, MAP_CHGPROT) != -EACCES;
+	bad += mp_read(m + PS) != 0;
+	return bad;
+}
+
+/* What was written to memory that has no file to mmap() never becomes text under PR_SET_MDWE. */
+TEST(anonymous_mdwe)
+{
+	int bad;
+
+	mp_clear();
+	if (mp_stock)
+		SKIP(return, "no shared mapping has runs");
+	bad = mp_in_child(anonymous_mdwe_child, NULL);
+	if (bad == 100)
+		SKIP(return, "no PR_SET_MDWE");
+	ASSERT_EQ(0, bad);
+}
+
 TEST(not_opted_in)
 {
 	char dir[] = "/tmp/manyprots-ramfs.XXXXXX", name[64];
