@@ -57,11 +57,21 @@ static void die(const char *what)
 	exit(2);
 }
 
+/* The byte that a side sends; libFuzzer's alarm comes now and then. */
+static bool answered(int fd)
+{
+	ssize_t n;
+	char c;
+
+	while ((n = read(fd, &c, 1)) < 0 && errno == EINTR)
+		;
+	return n == 1;
+}
+
 static void start_side(int which)
 {
 	const char *program = getenv("FUZZ_SIDE");
 	int to[2], from[2];
-	char c;
 
 	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
 		die("pipe");
@@ -77,7 +87,7 @@ static void start_side(int which)
 	close(from[1]);
 	sides[which].to = to[1];
 	sides[which].from = from[0];
-	if (read(from[0], &c, 1) != 1)
+	if (!answered(from[0]))
 		die("the side does not start");
 }
 
@@ -96,9 +106,7 @@ static int stop_side(int which)
 
 static void run_side(int which)
 {
-	char c;
-
-	if (write(sides[which].to, "g", 1) == 1 && read(sides[which].from, &c, 1) == 1)
+	if (write(sides[which].to, "g", 1) == 1 && answered(sides[which].from))
 		return;
 	fprintf(stderr, "fuzz: side %d ended (%x), started again\n", which, stop_side(which));
 	start_side(which);
