@@ -29,3 +29,17 @@ known_modes() {
 	done
 	MODES=$known
 }
+
+# quiet STATUS CONSOLE: did the kernel have nothing to report? User-mode Linux's
+# own flush_tlb_mm() walks all VMAs without a lock when a file is truncated,
+# which lockdep sees, twice, in the stock kernel as well.
+quiet() {
+	[ "$1" -ne 0 ] || return 0
+	[ "$1" -eq 123 ] && [ "$GUEST" = um ] && awk '
+	/guest\/run: / { next }
+	/WARNING: suspicious RCU usage/ { expected++ }
+	/lib\/maple_tree.c:[0-9]+ suspicious rcu_dereference_check/ { known++ }
+	/flush_tlb_mm/ { there = 1 }
+	/WARNING: |BUG: |KASAN|UBSAN|unreferenced object|INFO: (rcu|task)/ { reports++ }
+	END { exit !(there && reports == expected && known == expected && reports <= 2) }' "$2"
+}
