@@ -15,6 +15,8 @@ tap_from() {
 	while IFS= read -r line; do
 		case $line in
 		'ok - '*)	tap_result "ok - $tap_what: ${line#ok - }";;
+		# known, and no failure of this script either
+		'not ok - '*'# TODO '*) tap_result "not ok - $tap_what: ${line#not ok - }";;
 		'not ok - '*)	not_ok "$tap_what: ${line#not ok - }";;
 		'1..'*)		;;
 		*)		printf '%s\n' "$line";;
