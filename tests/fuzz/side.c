@@ -955,6 +955,9 @@ static void op_chg(const struct fuzz_step *s, bool anon)
 	obs(W_UNEXPECTED, 0, shm->hint[step_nr].hint);
 	switch (shm->hint[step_nr].hint) {
 	case HINT_DONE:
+		/* Where mprotect() may not, mmap() does it, and drops zero pages. */
+		if (mdwe && (s->prot & PROT_EXEC))
+			reclaimed = true;
 		r = me == MULTI ? 0 : equivalent(s, n, zero, pgoff, marked, 0);
 		break;
 	case HINT_FALLBACK:

@@ -170,7 +170,8 @@ static void vma_run_cut(struct vma_run *run, unsigned long first,
 
 /*
  * The run at @addr, cut to the VMA.  False if @vma is no multi-protection VMA
- * any more, which happens only to those who hold no lock.
+ * any more, which happens only to those who hold no lock: then it is as its
+ * own fields say.
  */
 static bool vma_run_at(struct vm_area_struct *vma, unsigned long addr,
 		       struct vma_run *run)
@@ -184,6 +185,9 @@ static bool vma_run_at(struct vm_area_struct *vma, unsigned long addr,
 	rcu_read_unlock();
 	if (runs)
 		vma_run_cut(run, vma->vm_pgoff, vma_last_index(vma));
+	else
+		/* What it is now is complete: pairs with manyprots_demote(). */
+		smp_rmb();
 	return runs;
 }
 
@@ -260,7 +264,8 @@ struct vm_area_struct *__vma_view_at(struct vm_area_struct *vma,
 	struct vma_run run;
 
 	VM_WARN_ON_ONCE(addr < vma->vm_start || addr >= vma->vm_end);
-	vma_run_at(vma, addr, &run);
+	if (!vma_run_at(vma, addr, &run))
+		return vma;
 	vma_fill_view(vma, &run, view, file);
 	return view;
 }
@@ -317,7 +322,8 @@ vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct vma_run run;
 
-	vma_run_at(vma, addr, &run);
+	if (!vma_run_at(vma, addr, &run))
+		return vma->vm_flags;
 	return vma_flags_of_run(vma, &run);
 }
 
@@ -326,8 +332,7 @@ pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr)
 	struct vma_run run;
 
 	vma = vma_real(vma);
-	vma_run_at(vma, addr, &run);
-	if (run.attr & VMA_RUN_ZEROFILL)
+	if (!vma_run_at(vma, addr, &run) || (run.attr & VMA_RUN_ZEROFILL))
 		return vma_index(vma, addr);
 	return run.pgoff + (vma_index(vma, addr) - run.first);
 }
@@ -369,8 +374,7 @@ bool vma_has_anon(struct vm_area_struct *vma, unsigned long addr)
 		return false;
 	if (!vma_is_manyprots(vma))
 		return true;
-	vma_run_at(vma, addr, &run);
-	return run.attr & VMA_RUN_ANON;
+	return !vma_run_at(vma, addr, &run) || (run.attr & VMA_RUN_ANON);
 }
 
 /* The address after the run that @addr is in. */
@@ -495,16 +499,29 @@ void vma_runs_drop(struct vm_area_struct *vma)
 
 /*
  * Make @runs the map of @vma.  The reference to @runs becomes the VMA's, the
- * one to the old map is dropped.
+ * one to the old map is dropped.  @left: the VMA has left i_mmap.
+ *
+ * A walk of i_mmap goes on behind the run that it has seen last, in the order
+ * of the map that it finds then.  Pages that go over to a run before that one
+ * would be missed, so a walk does not see a change: stock takes the lock to
+ * split and merge, too.
  */
-static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs)
+static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs,
+			     bool left)
 {
+	struct address_space *mapping = NULL;
 	struct vma_runs *old = vma->vm_runs;
 
 	vma_assert_write_locked(vma);
 	manyprots_count(vma->vm_mm, vma, -1);
+	if (vma->vm_file && !left) {
+		mapping = vma->vm_file->f_mapping;
+		i_mmap_lock_write(mapping);
+	}
 	/* Readers without a lock see a map that is complete. */
 	smp_store_release(&vma->vm_runs, runs);
+	if (mapping)
+		i_mmap_unlock_write(mapping);
 	manyprots_count(vma->vm_mm, vma, 1);
 	vma_runs_put(old);
 	if (old)
@@ -677,6 +694,8 @@ bool manyprots_suitable_order(struct vm_area_struct *vma, unsigned long addr,
 /* May @vma become a multi-protection VMA, or is it one? */
 static bool manyprots_eligible(struct vm_area_struct *vma)
 {
+	pgprot_t prot;
+
 	if (vma_is_manyprots(vma))
 		return true;
 	if (vma->vm_flags & VM_NOT_MANYPROTS)
@@ -685,6 +704,10 @@ static bool manyprots_eligible(struct vm_area_struct *vma)
 		return false;
 	if (!vma->vm_file)
 		return vma_is_anonymous(vma);
+	/* Caching attributes that a driver gave it, which a view has not. */
+	prot = vm_get_page_prot(vma->vm_flags);
+	if (pgprot_val(pgprot_modify(vma->vm_page_prot, prot)) != pgprot_val(prot))
+		return false;
 	if ((vma->vm_flags & VM_MAYSHARE) &&
 	    !(vma->vm_file->f_op->fop_flags & FOP_MANYPROTS))
 		return false;
@@ -911,7 +934,7 @@ struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 	if (!runs)
 		return ERR_PTR(-ENOMEM);
 	vma_start_write(vma);
-	vma_runs_publish(vma, runs);
+	vma_runs_publish(vma, runs, false);
 	return vma;
 }
 
@@ -1052,7 +1075,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	vma_start_write(real);
 	/* A huge page lies within one run: these may become bounds of runs. */
 	vma_adjust_trans_huge(real, start, end, 0);
-	vma_runs_publish(real, runs);
+	vma_runs_publish(real, runs, false);
 
 	vma_fill_view(real, &run, view, false);
 	return view;
@@ -1122,7 +1145,24 @@ static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
 				      struct vm_area_struct *vma,
 				      const struct vma_run *run)
 {
-	return (run->attr & VMA_RUN_ANON) && manyprots_keeps(remap, vma, run);
+	return vma->anon_vma && (run->attr & VMA_RUN_ANON) &&
+		manyprots_keeps(remap, vma, run);
+}
+
+/*
+ * Does the mapping's file only back the one that was mapped (overlayfs)?  Then
+ * security modules must be asked about both, and the mprotect hook does that.
+ */
+static bool manyprots_backed(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	return !remap->zerofill && (vma->vm_file->f_mode & FMODE_BACKING);
+}
+
+static bool manyprots_noexec(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	return !remap->zerofill && path_noexec(file_user_path(vma->vm_file));
 }
 
 /*
@@ -1132,7 +1172,7 @@ static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
 static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
 				 vm_flags_t access)
 {
-	unsigned long flags = vma->vm_flags | access;
+	unsigned long flags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | access;
 	struct file *file = vma->vm_file;
 	int error;
 
@@ -1149,15 +1189,16 @@ static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
 }
 
 static int manyprots_mmap_rules(const struct manyprots_remap *remap,
-				struct vm_area_struct *vma, bool keep,
-				vm_flags_t oldflags, vm_flags_t mayflags,
-				vm_flags_t *access)
+				struct vm_area_struct *vma, unsigned long addr,
+				bool keep, vm_flags_t oldflags,
+				vm_flags_t mayflags, vm_flags_t *access)
 {
+	struct vm_area_struct view __uninitialized;
 	unsigned long prot = remap->prot;
-	int pkey = 0;
+	int pkey = 0, error;
 
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
-	    (mayflags & VM_MAYEXEC))
+	    (mayflags & VM_MAYEXEC) && !manyprots_noexec(remap, vma))
 		prot |= PROT_EXEC;
 	if (prot == PROT_EXEC) {
 		pkey = execute_only_pkey(current->mm);
@@ -1165,8 +1206,9 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 			pkey = 0;
 	}
 	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
-	/* mmap() of a file on a noexec mount. */
-	if ((*access & VM_EXEC) && !(mayflags & VM_MAYEXEC))
+	/* mmap() of a file on a noexec mount, which it may have become. */
+	if ((*access & VM_EXEC) &&
+	    (!(mayflags & VM_MAYEXEC) || manyprots_noexec(remap, vma)))
 		return -EPERM;
 	/*
 	 * No mmap() gives what a program wrote to MAP_SHARED | MAP_ANONYMOUS
@@ -1178,7 +1220,15 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 		oldflags = VM_NONE;
 	if (map_deny_write_exec(oldflags, *access))
 		return -EACCES;
-	return manyprots_share_rules(vma, keep, *access);
+	error = manyprots_share_rules(vma, keep, *access);
+	if (error || !manyprots_backed(remap, vma))
+		return error;
+	/* As it is now, but that no private page will be there. */
+	vma = vma_report_at(vma, addr, &view);
+	if (vma != &view)
+		memcpy(&view, vma, sizeof(view));
+	view.anon_vma = NULL;
+	return security_file_mprotect(&view, remap->prot, prot);
 }
 
 static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
@@ -1232,8 +1282,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (anon)
 		error = manyprots_mprotect_rules(remap, vma, addr, old, &access);
 	else
-		error = manyprots_mmap_rules(remap, vma, keep, old, mayflags,
-					     &access);
+		error = manyprots_mmap_rules(remap, vma, addr, keep, old,
+					     mayflags, &access);
 	if (error)
 		return error;
 	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))
@@ -1371,7 +1421,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, -1);
 	if (remap->moved)
 		mapping = vma_leave_i_mmap(vma);
-	vma_runs_publish(vma, remap->runs);
+	vma_runs_publish(vma, remap->runs, mapping);
 	vma_enter_i_mmap(vma, mapping);
 	vm_stat_account(mm, vma->vm_flags, pages);
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
@@ -1421,7 +1471,8 @@ static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
 	for (addr = remap->start; addr < remap->end;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
 		manyprots_run_in(remap, vma, addr, &run);
-		if (!manyprots_judges_mprotect(remap, vma, &run))
+		if (!manyprots_judges_mprotect(remap, vma, &run) &&
+		    !manyprots_backed(remap, vma))
 			return true;
 	}
 	return false;

@@ -620,6 +620,32 @@ TEST_F(idle, alternating)
 }
 
 /* A neighbour that it can merge with: one VMA again, an ordinary one. */
+/* What mlock() and madvise() split off, and take back, is merged again where stock does. */
+TEST(split_off_and_back)
+{
+	int side, i;
+	char *m;
+
+	mp_clear();
+	for (side = 0; side < 2; side++) {
+		/* in place on the one side by its flags */
+		m = mmap((void *)mp_window(side), 80 * PS, NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			 (side == MULTI ? MAP_NORESERVE : 0) | MAP_FIXED_NOREPLACE, -1, 0);
+		ASSERT_EQ((char *)mp_window(side), m);
+		ASSERT_EQ(0, mprotect(m, 64 * PS, RW));
+		for (i = 1; i < 64; i++) {
+			ASSERT_EQ(0, madvise(m + i * PS, PS, MADV_DONTFORK));
+			ASSERT_EQ(0, madvise(m + i * PS, PS, MADV_DOFORK));
+		}
+		for (i = 1; i < 8; i++) {
+			ASSERT_EQ(0, mlock(m + i * PS, PS));
+			ASSERT_EQ(0, munlock(m + i * PS, PS));
+		}
+	}
+	ASSERT_GE(mp_window_vmas(EQUIV), mp_window_vmas(MULTI));
+	mp_clear();
+}
+
 TEST_F(idle, merges_with_next)
 {
 	EXPECT_EQ(0, both(&self->p, map_at(side, 32, 8, RW, 0, self->p.fd) == MAP_FAILED));
