@@ -495,7 +495,7 @@ TEST(anonymous)
 }
 
 /* A file system that did not opt in keeps its shared mappings ordinary; private ones may be. */
-static int anonymous_mdwe_child(void __mp_unused *arg)
+static int anonymous_mdwe_child(__mp_unused void *arg)
 {
 	char *m = mmap((void *)mp_window(0), 8 * PS, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int bad = 0;

@@ -313,15 +313,16 @@ TEST(arenas_cost_one_vma)
 		pthread_join(t[i], NULL);
 }
 
+static void walk_down(volatile char *here)
+{
+	for (;; here -= PS)
+		*here = 1;
+}
+
 static void *overflow_fn(void *arg)
 {
-	volatile char *here = (volatile char *)&arg;
-
 	/* Walks down the stack until the guard stops it. */
-	return (void *)(long)mp_guarded(while (here) {
-		*here = 1;
-		here -= PS;
-	});
+	return (void *)(long)mp_guarded(walk_down((volatile char *)&arg));
 }
 
 /* A thread that overflows its stack hits the guard. */
