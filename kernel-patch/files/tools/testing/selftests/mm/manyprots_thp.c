@@ -108,7 +108,8 @@ static int same_at(struct mp_pair *p, const char *what, int flags)
 
 static char saved[8][64];
 static const char *const knobs[] = { "enabled", "shmem_enabled", "defrag",
-	"khugepaged/scan_sleep_millisecs", "khugepaged/alloc_sleep_millisecs" };
+	"khugepaged/scan_sleep_millisecs", "khugepaged/alloc_sleep_millisecs",
+	"khugepaged/max_ptes_none" };
 
 static void keep(bool restore)
 {
@@ -129,13 +130,20 @@ static void keep(bool restore)
 	}
 }
 
+/*
+ * khugepaged makes huge pages of small ones when it comes by, which may be
+ * between a look at the one side and at the other: it sleeps until a test wants
+ * it, and in the pass that this wakes it for leaves alone what has holes.
+ */
 static bool setup(void)
 {
 	if (!mp_system() || PS != 4096 || is_huge((void *)&saved) < 0 ||
 	    access(THP "enabled", W_OK))
 		return false;
 	keep(false);
-	return !set("enabled", "always") && !set("defrag", "always");
+	return !set("enabled", "always") && !set("defrag", "always") &&
+		!set("khugepaged/max_ptes_none", "0") &&
+		!set("khugepaged/scan_sleep_millisecs", "3600000");
 }
 
 /* ---- anonymous memory ---- */
