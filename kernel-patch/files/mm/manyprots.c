@@ -711,7 +711,8 @@ static bool manyprots_eligible(struct vm_area_struct *vma)
 	if ((vma->vm_flags & VM_MAYSHARE) &&
 	    !(vma->vm_file->f_op->fop_flags & FOP_MANYPROTS))
 		return false;
-	return vma->vm_ops && !vma_is_dax(vma) &&
+	/* Coda tells its server what is mapped, and has ->open for that. */
+	return vma->vm_ops && !vma_is_dax(vma) && !vma->vm_ops->open &&
 		vma->vm_ops->map_pages == filemap_map_pages;
 }
 
@@ -755,6 +756,51 @@ static bool manyprots_over_limit(struct vm_area_struct *vma,
 	unsigned long total = atomic_long_read(&vma->vm_mm->run_count);
 
 	return count > old && total + (count - old) > READ_ONCE(sysctl_max_run_count);
+}
+
+/**
+ * manyprots_may_copy - may there be another VMA with as many runs?
+ * @vma: the VMA that is going to be copied within its mm
+ *
+ * For mremap(MREMAP_DONTUNMAP).  All else that adds a VMA to an mm, such as a
+ * split within a run, adds one run with it at most, for which vm.max_map_count
+ * is bound enough: it does not ask, so that nothing fails that does not in
+ * stock.  Nor does one run here, and a range of several VMAs stock refuses.
+ *
+ * Context: mmap_lock held for writing.
+ * Return: true if @vma has less than two runs, or vm.max_run_count allows it.
+ */
+bool manyprots_may_copy(struct vm_area_struct *vma)
+{
+	unsigned long count = vma_nr_runs(vma);
+	unsigned long total = atomic_long_read(&vma->vm_mm->run_count);
+
+	return count < 2 || total + count <= READ_ONCE(sysctl_max_run_count);
+}
+
+/* manyprots_forget_anon() of a multi-protection VMA. */
+int __manyprots_forget_anon(struct vm_area_struct *vma)
+{
+	unsigned long index = vma->vm_pgoff, last = vma_last_index(vma);
+	struct vma_runs *runs = vma_runs_get(vma->vm_runs);
+	struct vma_run run;
+
+	for (; index <= last; index = run.last + 1) {
+		cond_resched();
+		vma_runs_find(runs, index, &run);
+		vma_run_cut(&run, vma->vm_pgoff, last);
+		if (!(run.attr & VMA_RUN_ANON))
+			continue;
+		run.attr &= ~VMA_RUN_ANON;
+		if (vma_runs_apply(vma, &runs, &run)) {
+			vma_runs_put(runs);
+			return -ENOMEM;
+		}
+	}
+
+	vma_start_write(vma);
+	vma_runs_publish(vma, runs, false);
+	return 0;
 }
 
 /*
@@ -1361,19 +1407,32 @@ fail:
 	return error;
 }
 
-/* Drop the pages that get another offset or kind, under the old map. */
+/*
+ * Drop the pages that get another offset or kind, under the old map.  They go
+ * as under mmap(MAP_FIXED), MMU notifiers are told so and markers go too.
+ */
 static void manyprots_zap(const struct manyprots_remap *remap,
 			  struct vm_area_struct *vma)
 {
+	struct mm_struct *mm = vma->vm_mm;
+	struct mmu_gather tlb;
 	unsigned long addr, end;
 	struct vma_run run;
 
+	lru_add_drain();
+	tlb_gather_mmu(&tlb, mm);
+	update_hiwater_rss(mm);
 	for (addr = remap->start; addr < remap->end; addr = end) {
 		manyprots_run_in(remap, vma, addr, &run);
 		end = vma_index_addr(vma, run.last) + PAGE_SIZE;
-		if (!manyprots_keeps(remap, vma, &run))
-			zap_page_range_single(vma, addr, end - addr, NULL);
+		if (!manyprots_keeps(remap, vma, &run)) {
+			/* Behind the last address: no other VMA is found. */
+			MA_STATE(mas, &mm->mm_mt, end, end);
+
+			unmap_vmas(&tlb, &mas, vma, addr, end, end, true);
+		}
 	}
+	tlb_finish_mmu(&tlb);
 }
 
 /* Bring the page tables of what was kept in line with the new map. */

@@ -387,11 +387,30 @@ int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
 int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma);
 
+int __manyprots_forget_anon(struct vm_area_struct *vma);
+
+/**
+ * manyprots_forget_anon - a VMA has no private pages and no anon_vma any more
+ * @vma: a VMA; nothing is done if it is not a multi-protection VMA
+ *
+ * Its runs give up their ANON bits, in a map of its own, as the map may be
+ * shared with the VMA that the pages stayed in or went to.
+ *
+ * Context: mmap_lock held for writing.  No locks of rmap.
+ * Return: 0, or -ENOMEM with the bits as they were: too many are safe, but an
+ * mprotect() may not give back the commit charge that it does in stock.
+ */
+static inline int manyprots_forget_anon(struct vm_area_struct *vma)
+{
+	return vma_is_manyprots(vma) ? __manyprots_forget_anon(vma) : 0;
+}
+
 void vma_runs_dup(struct vm_area_struct *vma);
 void vma_runs_drop(struct vm_area_struct *vma);
 unsigned long vma_nr_runs(struct vm_area_struct *vma);
 void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma,
 		     int sign);
+bool manyprots_may_copy(struct vm_area_struct *vma);
 void __manyprots_after_split(struct vm_area_struct *vma,
 			     struct vm_area_struct *new);
 
@@ -577,6 +596,11 @@ static inline int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 	return 0;
 }
 
+static inline int manyprots_forget_anon(struct vm_area_struct *vma)
+{
+	return 0;
+}
+
 static inline void vma_runs_dup(struct vm_area_struct *vma)
 {
 }
@@ -593,6 +617,11 @@ static inline unsigned long vma_nr_runs(struct vm_area_struct *vma)
 static inline void manyprots_count(struct mm_struct *mm,
 				   struct vm_area_struct *vma, int sign)
 {
+}
+
+static inline bool manyprots_may_copy(struct vm_area_struct *vma)
+{
+	return true;
 }
 
 static inline void manyprots_after_split(struct vm_area_struct *vma,

@@ -154,6 +154,24 @@ TEST_F(lib, commit_of_fork)
 	ASSERT_EQ(kb[1], kb[0]);
 }
 
+/* Data and bss are moved away with MREMAP_DONTUNMAP, and then the data is touched. */
+static void leave_empty(struct mp_pair *p, int side)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	size_t data = 3 * SCALE * PS, bss = 4 * SCALE * PS;
+	char *b = p->base[side] + 12 * SCALE * PS;
+
+	b[0] = 1;
+	b[data] = 1;
+	if (side == MULTI && !mp_stock) {
+		mremap(b, data + bss, data + bss, flags, b + 0x2000000);
+	} else {
+		mremap(b, data, data, flags, b + 0x2000000);
+		mremap(b + data, bss, bss, flags, b + data + 0x2000000);
+	}
+	b[0] = 1;
+}
+
 /* mremap of parts. */
 TEST_F(lib, commit_of_mremap)
 {
@@ -169,6 +187,10 @@ TEST_F(lib, commit_of_mremap)
 	same_commit(&self->p, build(&self->p),
 		    mremap(b + 15 * SCALE * PS, 4 * SCALE * PS, 4 * SCALE * PS,
 			   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, b + 0x2000000));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(-4 * SCALE * (long)PS / 1024,
+		  same_commit(&self->p, (build(&self->p), leave_empty(&self->p, side)),
+			      mprotect(b + 15 * SCALE * PS, 4 * SCALE * PS, R)));
 	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
 }
 

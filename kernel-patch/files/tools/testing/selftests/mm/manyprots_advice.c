@@ -120,6 +120,47 @@ TEST_F(lib, wipeonfork)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+static int wiped_in_child(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	mp_both(p, mp_put(b, 'c'));
+	mp_both(p, mprotect(b + 5 * PS, 4 * PS, R));
+	mp_same(MP_NOTOUCH);
+	mp_both(p, mprotect(b + 5 * PS, 4 * PS, RW));
+	mp_both(p, mp_put(b + 6 * PS, 'x'));
+	mp_both(p, mprotect(b + 5 * PS, 4 * PS, R));
+	mp_same(MP_NOTOUCH);
+	mp_both(p, madvise(b, 9 * PS, MADV_KEEPONFORK));
+	return mp_in_child(same_in_child, NULL) + mp_same(0);
+}
+
+/*
+ * A wiped child has not got what private pages leave behind either: what it
+ * does not touch is no longer accounted (ac) when it becomes read-only, though
+ * its parent had touched it and another run of it has been touched again.
+ */
+TEST(wipeonfork_forgets)
+{
+	static const struct mp_run runs[] = {
+		{ 4, RW, MP_ANON, 0 }, { 1, R, MP_ANON, 0 }, { 4, RW, MP_ANON, 0 },
+	};
+	static struct mp_pair p;
+
+	p.fd = -1;
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	mp_both(&p, mp_put(b, 'a'));
+	mp_both(&p, mp_put(b + 5 * PS, 'b'));
+	ASSERT_EQ(0, mp_both(&p, madvise(b, 9 * PS, MADV_WIPEONFORK)));
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_in_child(wiped_in_child, &p));
+	/* The parent forgets nothing. */
+	mp_both(&p, mprotect(b + 5 * PS, 4 * PS, R));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ('b', p.base[MULTI][5 * PS]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* MADV_FREE is for anonymous memory, too. */
 TEST_F(lib, free)
 {
@@ -413,6 +454,47 @@ TEST_F(lib, mseal_readonly_anonymous)
 	mp_both(&self->p, madvise(b + 2 * PS, PS, MADV_DONTNEED));
 	ASSERT_EQ('b', self->p.base[MULTI][LIB_BSS * PS + 100]);
 	ASSERT_EQ(0, mp_same(0));
+}
+
+/*
+ * Advice that changes the mapping is refused by the runs in the range only,
+ * and done up to the one that refuses it.
+ */
+TEST_F(lib, mseal_by_run)
+{
+	struct mp_pair *p = &self->p;
+
+	mp_dirty_library(p);
+	mp_both(p, mprotect(b + (LIB_BSS + 2) * PS, PS, R));
+	if (mp_both(p, syscall(__NR_mseal, b, LIB_PAGES * PS, 0)) < 0)
+		SKIP(return, "no mseal");
+	EXPECT_EQ(0, mp_both(p, madvise(b, 3 * PS, MADV_DONTFORK)));
+	EXPECT_EQ(0, mp_both(p, madvise(b + LIB_BSS * PS, 2 * PS, MADV_WIPEONFORK)));
+	EXPECT_EQ(0, mp_same(MP_NOTOUCH));
+	EXPECT_EQ(-EPERM, mp_both(p, madvise(b + (LIB_BSS + 2) * PS, PS, MADV_DONTFORK)));
+	EXPECT_EQ(-EPERM, mp_both(p, madvise(b + (LIB_BSS + 2) * PS, PS, MADV_WIPEONFORK)));
+	EXPECT_EQ(-EINVAL, mp_both(p, madvise(b + LIB_DATA * PS, PS, MADV_WIPEONFORK)));
+	EXPECT_EQ(0, mp_same(MP_NOTOUCH));
+	EXPECT_EQ(-EPERM, mp_both(p, madvise(b + LIB_DATA * PS, 7 * PS, MADV_DONTFORK)));
+	EXPECT_EQ(0, mp_same(MP_NOTOUCH));
+	EXPECT_EQ(0, mp_both(p, madvise(b + (LIB_BSS + 3) * PS, PS, MADV_DONTFORK)));
+	EXPECT_EQ(0, mp_both(p, madvise(b + LIB_BSS * PS, PS, MADV_DONTNEED)));
+	EXPECT_EQ(0, mp_same(0));
+	EXPECT_EQ(0, mp_in_child(same_in_child, NULL));
+}
+
+/* So it is where the advice changes nothing: what refuses it is behind that. */
+TEST_F(lib, mseal_unchanged)
+{
+	struct mp_pair *p = &self->p;
+
+	mp_both(p, mprotect(b + (LIB_BSS + 2) * PS, PS, R));
+	mp_both(p, madvise(b, LIB_PAGES * PS, MADV_DONTFORK));
+	if (mp_both(p, syscall(__NR_mseal, b, LIB_PAGES * PS, 0)) < 0)
+		SKIP(return, "no mseal");
+	EXPECT_EQ(0, mp_both(p, madvise(b + 3 * PS, 9 * PS, MADV_DONTFORK)));
+	EXPECT_EQ(-EPERM, mp_both(p, madvise(b, LIB_PAGES * PS, MADV_DONTFORK)));
+	EXPECT_EQ(0, mp_same(0));
 }
 
 /* mseal of a part: sealed there, changeable beside. */

@@ -397,6 +397,14 @@ TEST(max_run_count)
 	i--;
 	EXPECT_EQ(MP_ACCERR, mp_read(m + 2 * i * PS));
 	EXPECT_EQ(0, mp_read(m + 2 * (i - 1) * PS));
+	/* Nor as many again where they were moved from; one is no more than a VMA. */
+	errno = 0;
+	EXPECT_EQ(MAP_FAILED, mremap(m, 8 * PS, 8 * PS, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(0, mp_read(m));
+	EXPECT_EQ(MP_ACCERR, mp_read(m + PS));
+	EXPECT_NE(MAP_FAILED, mremap(m, PS, PS, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	EXPECT_EQ(0, mp_read(m));
 	/* mprotect must go on: by splitting. */
 	vmas = mp_vmas();
 	EXPECT_EQ(0, mprotect(m + 2 * i * PS, PS, RW));

@@ -304,6 +304,29 @@ TEST_F(lib, mremap_dontunmap)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/*
+ * What MREMAP_DONTUNMAP leaves is as if it had never been touched: its bss is
+ * no longer accounted (ac) when it becomes read-only, though the data beside it
+ * has been touched again.
+ */
+TEST_F(lib, mremap_dontunmap_forgets)
+{
+	struct mp_pair *p = &self->p;
+
+	mp_dirty_library(p);
+	ASSERT_EQ(0, mp_both(p, move_runs(p, side, LIB_DATA, 7, MREMAP_DONTUNMAP)));
+	mp_both(p, mp_put(b + LIB_DATA * PS, 'x'));
+	mp_both(p, mprotect(b + LIB_BSS * PS, 4 * PS, R));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	/* What was moved is accounted as long as it lives. */
+	mp_both(p, mprotect(b + FAR + LIB_BSS * PS, 4 * PS, R));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	mp_both(p, mprotect(b + LIB_BSS * PS, 4 * PS, RW));
+	mp_both(p, mp_put(b + LIB_BSS * PS, 'y'));
+	mp_both(p, mprotect(b + LIB_BSS * PS, 4 * PS, R));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* old_size 0 duplicates shared mappings only: EINVAL on private ones, as stock. */
 TEST_F(lib, mremap_duplicate)
 {

@@ -670,4 +670,65 @@ TEST(threads_map)
 	ASSERT_EQ(0, munmap(dirty, D_PAGES * PS));
 }
 
+/*
+ * What is punched out of a file goes at each address, also while mprotect()
+ * joins the run of one address to the run before it: reverse mapping visits
+ * runs in the order of their offsets, and that run gets another place in it.
+ */
+#define J_PAGES 132
+#define J_PGOFF 10
+
+static void *joiner(void *arg)
+{
+	while (!stop) {
+		mprotect(arg, PS, RX);
+		mprotect(arg, PS, R);
+	}
+	return NULL;
+}
+
+TEST(threads_join)
+{
+	unsigned long word = 0, rounds = 0;
+	volatile unsigned long *first, *last;
+	pthread_t t;
+	time_t end;
+	size_t i;
+	int fd;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	fd = mp_file(MP_MEMFD, 256);
+	ASSERT_GE(fd, 0);
+	area = mmap(NULL, J_PAGES * PS, R, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	/* So many runs that there is an order of offsets. */
+	for (i = 0; i < J_PAGES - 4; i++) {
+		ASSERT_EQ(0, mp_rfp(area + i * PS, PS, R, 255 - i, MAP_CHGPROT));
+	}
+	first = (void *)(area + (J_PAGES - 4) * PS);
+	last = (void *)(area + (J_PAGES - 1) * PS);
+	ASSERT_EQ(0, mp_rfp((void *)first, PS, R, J_PGOFF, MAP_CHGPROT));
+	ASSERT_EQ(0, mp_rfp((char *)last - PS, 2 * PS, R, J_PGOFF - 1, MAP_CHGPROT));
+	ASSERT_EQ(0, pthread_create(&t, NULL, joiner, (void *)last));
+	for (end = time(NULL) + thread_seconds(); time(NULL) < end; rounds++) {
+		word++;
+		if (pwrite(fd, &word, sizeof(word), J_PGOFF * PS) != sizeof(word))
+			wrong("cannot be written", J_PGOFF);
+		if (*first != word || *last != word)
+			wrong("other bytes than were written", J_PGOFF);
+		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      J_PGOFF * PS, PS))
+			wrong("cannot be punched", J_PGOFF);
+		if (*first || *last)
+			wrong("still there", J_PGOFF);
+	}
+	stop = 1;
+	pthread_join(t, NULL);
+	TH_LOG("%lu rounds", rounds);
+	ASSERT_EQ(0, errors);
+	ASSERT_EQ(0, munmap(area, J_PAGES * PS));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
