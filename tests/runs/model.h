@@ -308,6 +308,7 @@ static void check_sums(struct model *m)
 	vma_runs_sum(m->runs, first, last, &sum);
 	check(!memcmp(&sum, &model, sizeof(sum)));
 	check(vma_runs_count(m->runs, first, last) == count);
+	check(vma_runs_size(m->runs) >= count);
 }
 
 /* A random window and a random range of file pages. */

@@ -182,6 +182,7 @@ static void check_filled(const struct vma_runs *runs, int how, unsigned long nr)
 		check(run.attr == (how == TWO_PASSES && i & 1 ? ATTR_RX : page_attr(i)));
 	}
 	check(vma_runs_count(runs, origin, origin + nr - 1) == nr);
+	check(vma_runs_size(runs) == nr);
 	vma_runs_sum(runs, origin + 1, origin + nr - 1, &sum);
 	check(sum.data == (how == TWO_PASSES ? 0 : nr / 2));
 }

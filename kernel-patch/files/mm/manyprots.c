@@ -28,6 +28,7 @@
 #include <linux/binfmts.h>
 #include <linux/cacheflush.h>
 #include <linux/fs.h>
+#include <linux/khugepaged.h>
 #include <linux/memfd.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -396,6 +397,30 @@ bool __vma_range_has_anon(struct vm_area_struct *vma, unsigned long start,
 		if (vma_has_anon(vma, addr))
 			return true;
 	return false;
+}
+
+/* At how many addresses a VMA may map a page that is mapped all too often. */
+#define MANYPROTS_FEW 4
+
+/* manyprots_overmaps() of a folio that is mapped all too often. */
+bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff)
+{
+	struct vma_runs_search search = {
+		.first = vma->vm_pgoff,
+		.last = vma_last_index(vma),
+		.first_pgoff = pgoff,
+		.last_pgoff = pgoff,
+	};
+	struct vma_run run;
+	int times = 0;
+
+	rcu_read_lock();
+	while (times <= MANYPROTS_FEW &&
+	       vma_runs_find_file(READ_ONCE(vma->vm_runs), &search,
+				  times ? &run : NULL, &run))
+		times++;
+	rcu_read_unlock();
+	return times > MANYPROTS_FEW;
 }
 
 /* What the runs of a multi-protection VMA have in a range, in pages. */
@@ -912,8 +937,9 @@ static void manyprots_let_go(struct vm_area_struct *vma)
 	struct vma_runs_search search = {
 		.first = vma->vm_pgoff,
 		.last = vma_last_index(vma),
+		/* Not quite all of a file: any run will do, in no order. */
 		.first_pgoff = 0,
-		.last_pgoff = ULONG_MAX,
+		.last_pgoff = ULONG_MAX - 1,
 	};
 	struct address_space *mapping;
 	struct file *file = vma->vm_file;
@@ -929,6 +955,27 @@ static void manyprots_let_go(struct vm_area_struct *vma)
 	fput(file);
 }
 
+/*
+ * Both halves of a split share the map.  A small one would keep the runs of a
+ * large one, which nobody counts, for as long as it lives: it gets a map of its
+ * own.  That happens when more than half of the map is not its own, so that it
+ * takes no more time than it took to make those runs.
+ */
+static void manyprots_trim(struct vm_area_struct *vma)
+{
+	struct vma_runs *runs;
+	struct vma_run run;
+
+	if (!vma_is_manyprots(vma) ||
+	    vma_runs_size(vma->vm_runs) <= 2 * vma_nr_runs(vma) + 16)
+		return;
+	vma_run_at(vma, vma->vm_start, &run);
+	runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
+				vma_last_index(vma), &run);
+	if (runs)
+		vma_runs_publish(vma, runs, false);
+}
+
 /* manyprots_after_split() of multi-protection VMAs. */
 void __manyprots_after_split(struct vm_area_struct *vma,
 			     struct vm_area_struct *new)
@@ -937,6 +984,8 @@ void __manyprots_after_split(struct vm_area_struct *vma,
 	manyprots_count(new->vm_mm, new, 1);
 	manyprots_let_go(vma);
 	manyprots_let_go(new);
+	manyprots_trim(vma);
+	manyprots_trim(new);
 }
 
 /**
@@ -1123,6 +1172,9 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	vma_adjust_trans_huge(real, start, end, 0);
 	vma_runs_publish(real, runs, false);
 
+	/* As where stock merges: a run may be large enough for huge pages now. */
+	vma_view_at(real, start, view);
+	khugepaged_enter_vma(view, view->vm_flags);
 	vma_fill_view(real, &run, view, false);
 	return view;
 
@@ -1148,7 +1200,7 @@ struct manyprots_remap {
 	unsigned long populate;	/* first address to populate if VM_LOCKED */
 	unsigned long populated; /* address after the last one */
 	long charge;		/* pages to add to the commit charge */
-	long data;		/* pages kept that become data */
+	long data;		/* pages to add to what RLIMIT_DATA counts */
 };
 
 /* Does @run, which is cut to the range, keep its pages? */
@@ -1347,11 +1399,10 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 		access |= old & VM_ACCOUNT;
 	}
 	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
-	if (keep) {
-		if (!(vma->vm_flags & VM_SHARED))
-			remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
-	} else {
-		/* mmap() does not count what it replaces. */
+	/* mmap() does not count what it replaces; exec maps what was free. */
+	if ((keep || current->in_execve) && !(vma->vm_flags & VM_SHARED))
+		remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+	if (!keep) {
 		if (!may_expand_vm(vma->vm_mm,
 				   access | (vma->vm_flags & VM_SHARED), 0))
 			return -ENOMEM;
@@ -1485,9 +1536,15 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	vm_stat_account(mm, vma->vm_flags, pages);
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
 
+	/* As mmap(): what is mapped anew counts as written. */
+	if (remap->moved)
+		vm_flags_set(vma, VM_SOFTDIRTY);
+
 	manyprots_change_protection(remap, vma);
 	if (vma->vm_file)
 		uprobe_mmap(vma);
+	if (remap->moved && remap->zerofill)
+		manyprots_let_go(vma);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
 }

@@ -455,12 +455,18 @@ static bool vma_run_path_step(struct vma_run_path *path)
 	return true;
 }
 
-/* Go on to a run with this attribute, if the path's run does not have it. */
-static bool vma_run_path_find_attr(struct vma_run_path *path, u32 mask, u32 value)
+/*
+ * Go on to a run with this attribute, if the path's run does not have it, that
+ * begins @last pages after @base or before that.
+ */
+static bool vma_run_path_find_attr(struct vma_run_path *path, u32 base, u32 last,
+				   u32 mask, u32 value)
 {
 	do {
 		const struct vma_run_entry *run = &path->node[0]->run[path->slot[0]];
 
+		if (run->start - base > last)
+			return false;
 		if ((READ_ONCE(run->attr) & mask) == value)
 			return true;
 	} while (vma_run_path_step(path));
@@ -1458,16 +1464,18 @@ static bool vma_run_find_any(const struct vma_runs *runs,
 			     const struct vma_run *after, struct vma_run *run)
 {
 	unsigned long index = after ? after->last + 1 : search->first;
-	u32 offset = (u32)index - vma_runs_base(runs);
+	u32 base = vma_runs_base(runs);
+	u32 offset = (u32)index - base;
 	struct vma_run_path path;
 
 	if (after && after->last == search->last)
 		return false;
 	vma_run_path_find(&path, runs, offset);
-	if (!vma_run_path_find_attr(&path, VMA_RUN_ZEROFILL, 0))
+	if (!vma_run_path_find_attr(&path, base, (u32)search->last - base,
+				    VMA_RUN_ZEROFILL, 0))
 		return false;
 	vma_run_path_get(&path, index - offset, run);
-	return run->first <= search->last && vma_run_maps(run, search);
+	return vma_run_maps(run, search);
 }
 
 /**
@@ -1526,16 +1534,16 @@ bool vma_runs_find_file(const struct vma_runs *runs,
 bool vma_runs_find_anon(const struct vma_runs *runs, unsigned long index,
 			unsigned long last, struct vma_run *run)
 {
-	u32 offset = (u32)index - vma_runs_base(runs);
+	u32 base = vma_runs_base(runs);
+	u32 offset = (u32)index - base;
 	struct vma_run_path path;
 	struct vma_run next;
 
 	vma_run_path_find(&path, runs, offset);
-	if (!vma_run_path_find_attr(&path, VMA_RUN_ANON, VMA_RUN_ANON))
+	if (!vma_run_path_find_attr(&path, base, (u32)last - base,
+				    VMA_RUN_ANON, VMA_RUN_ANON))
 		return false;
 	vma_run_path_get(&path, index - offset, run);
-	if (run->first > last)
-		return false;
 	while (run->last < last && vma_run_path_step(&path)) {
 		vma_run_path_get(&path, index - offset, &next);
 		if (!(next.attr & VMA_RUN_ANON))
@@ -1649,6 +1657,17 @@ unsigned long vma_runs_count(const struct vma_runs *runs, unsigned long first,
 	if ((u32)first != base)
 		count -= vma_runs_total_to(runs, (u32)first - base).count - 1;
 	return count;
+}
+
+/**
+ * vma_runs_size - number of runs of a map
+ * @runs: the map, under rcu_read_lock() or with a reference
+ *
+ * Return: the number, whatever the VMAs that share the map use of it.
+ */
+unsigned long vma_runs_size(const struct vma_runs *runs)
+{
+	return vma_runs_total_to(runs, U32_MAX).count;
 }
 
 /**

@@ -120,6 +120,7 @@ static void library_has_its_runs(struct kunit *test)
 	expect_run(test, runs, 100, 20, ULONG_MAX, 0, BSS);
 	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST, LAST), 6);
 	KUNIT_EXPECT_EQ(test, vma_runs_count(runs, FIRST + 3, FIRST + 10), 2);
+	KUNIT_EXPECT_EQ(test, vma_runs_size(runs), 6);
 	expect_small(test, runs);
 }
 

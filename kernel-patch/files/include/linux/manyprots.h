@@ -304,6 +304,27 @@ static inline bool vma_range_has_anon(struct vm_area_struct *vma,
 	return vma->anon_vma;
 }
 
+bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff);
+
+/**
+ * manyprots_overmaps - would one more mapping of a page be one too many?
+ * @vma: a VMA or a view VMA
+ * @folio: a folio of its file
+ * @pgoff: the page's offset in the file
+ *
+ * A further mapping of a page costs a program a VMA in stock, and a page table
+ * entry where runs share it.  So that this does not bring an overflow of the
+ * counts of a folio within reach, a VMA that maps the page at more than a few
+ * addresses does not get it any more once half of the way there is behind.
+ * Libraries map no page more than twice.
+ *
+ * Context: as vma_view_at().
+ * Return: true if the page must not be mapped.
+ */
+#define manyprots_overmaps(vma, folio, pgoff)				\
+	(unlikely((unsigned int)folio_ref_count(folio) > INT_MAX / 2) && \
+	 vma_has_runs(vma) && __manyprots_overmaps(vma_real(vma), pgoff))
+
 unsigned long __manyprots_accounted(struct vm_area_struct *vma,
 				    unsigned long start, unsigned long end);
 void __manyprots_stat_account(struct mm_struct *mm, struct vm_area_struct *vma,
@@ -554,6 +575,8 @@ static inline bool vma_range_has_anon(struct vm_area_struct *vma,
 {
 	return vma->anon_vma;
 }
+
+#define manyprots_overmaps(vma, folio, pgoff)	false
 
 static inline unsigned long manyprots_accounted(struct vm_area_struct *vma,
 						unsigned long start,

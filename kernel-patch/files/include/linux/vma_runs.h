@@ -94,6 +94,7 @@ void vma_runs_sum(const struct vma_runs *runs, unsigned long first,
 		  unsigned long last, struct vma_runs_sum *sum);
 unsigned long vma_runs_count(const struct vma_runs *runs, unsigned long first,
 			     unsigned long last);
+unsigned long vma_runs_size(const struct vma_runs *runs);
 void vma_runs_hull(const struct vma_runs *runs, unsigned long last,
 		   pgoff_t *first_pgoff, pgoff_t *last_pgoff);
 void vma_runs_init(void);

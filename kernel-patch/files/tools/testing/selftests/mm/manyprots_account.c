@@ -464,6 +464,35 @@ TEST(arena_commit)
 	ASSERT_EQ(was, mp_status("VmData"));
 }
 
+/* What is left of a large VMA does not keep the runs of what was unmapped. */
+TEST(rest_keeps_no_runs)
+{
+	long was, now = 0, n = 20000;
+	int i, round;
+
+	if (mp_stock || !mp_system() || mp_slab("vma_run") < 0)
+		SKIP(return, "counts the system's objects");
+	was = mp_slab("vma_run");
+	for (round = 0; round < 4; round++) {
+		char *m = mmap(NULL, 2 * n * PS, NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		ASSERT_NE(MAP_FAILED, m);
+		for (i = 0; i < n; i++) {
+			ASSERT_EQ(0, mprotect(m + 2 * i * PS, PS, R));
+		}
+		ASSERT_EQ(0, munmap(m + 3 * PS, (2 * n - 3) * PS));
+	}
+	/* They are freed by RCU. */
+	for (i = 0; i < 300; i++) {
+		now = mp_slab("vma_run") - was;
+		if (now < 1000)
+			break;
+		usleep(100000);
+	}
+	EXPECT_LT(now, 1000);
+}
+
 /* "Run-map bytes are charged to the memory cgroup": else a container could take all memory. */
 TEST(memcg_charge)
 {

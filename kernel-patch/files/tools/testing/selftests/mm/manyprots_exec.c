@@ -4,9 +4,11 @@
  * code that is written and then run.
  */
 #include "manyprots_util.h"
+#include <elf.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
@@ -235,5 +237,125 @@ TEST(program_is_one_vma)
 	if (!mp_stock)
 		EXPECT_LE(vmas_on + 7, vmas_off);
 }
+
+/* ---- programs made by hand ---- */
+
+#ifdef __x86_64__
+struct image {
+	Elf64_Half type;	/* ET_EXEC or ET_DYN */
+	unsigned long bss;	/* bytes behind its page of data */
+	int interpreter;	/* descriptor of its program interpreter, or -1 */
+	unsigned char status;	/* it exits with this */
+};
+
+/* A file of two pages, text and data, with the fewest headers. */
+static int make_image(const struct image *i)
+{
+	unsigned long base = i->type == ET_EXEC ? 0x400000 : 0;
+	struct {
+		Elf64_Ehdr e;
+		Elf64_Phdr p[3];
+		char interpreter[32];
+		unsigned char code[16];
+	} *file;
+	char page[2 * 4096] = "";
+	int fd;
+
+	file = (void *)page;
+	memcpy(file->e.e_ident, ELFMAG, SELFMAG);
+	file->e.e_ident[EI_CLASS] = ELFCLASS64;
+	file->e.e_ident[EI_DATA] = ELFDATA2LSB;
+	file->e.e_ident[EI_VERSION] = EV_CURRENT;
+	file->e.e_type = i->type;
+	file->e.e_machine = EM_X86_64;
+	file->e.e_version = EV_CURRENT;
+	file->e.e_entry = base + ((char *)file->code - page);
+	file->e.e_phoff = (char *)file->p - page;
+	file->e.e_ehsize = sizeof(file->e);
+	file->e.e_phentsize = sizeof(file->p[0]);
+	file->e.e_phnum = i->interpreter < 0 ? 2 : 3;
+	file->p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X,
+		.p_vaddr = base, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096 };
+	file->p[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 4096,
+		.p_vaddr = base + 4096, .p_filesz = 4096, .p_memsz = 4096 + i->bss,
+		.p_align = 4096 };
+	snprintf(file->interpreter, sizeof(file->interpreter), "/proc/self/fd/%d", i->interpreter);
+	file->p[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_flags = PF_R,
+		.p_offset = file->interpreter - page, .p_filesz = strlen(file->interpreter) + 1 };
+	/* mov $60, %eax; mov $status, %edi; syscall */
+	memcpy(file->code, "\xb8\x3c\0\0\0\xbf\0\0\0\0\x0f\x05", 12);
+	file->code[6] = i->status;
+
+	fd = memfd_create("image", 0);
+	if (fd >= 0 && write(fd, page, sizeof(page)) != sizeof(page)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* What becomes of the program in @fd, run in a mode with a limit on its data. */
+static int run_image(int fd, int mode, unsigned long limit)
+{
+	struct rlimit data = { limit, limit };
+	char *args[] = { "image", NULL };
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		personality(ADDR_NO_RANDOMIZE);
+		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
+		setrlimit(RLIMIT_DATA, &data);
+		fexecve(fd, args, args + 1);
+		_exit(127);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* Data and bss of a program count when it is started, and too much of them ends it. */
+TEST(program_over_rlimit_data)
+{
+	static const Elf64_Half types[] = { ET_EXEC, ET_DYN };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		int fd = make_image(&(struct image){ types[i], 64 << 20, -1, 3 });
+
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(3 << 8, run_image(fd, 0, RLIM_INFINITY));
+		EXPECT_EQ(3 << 8, run_image(fd, 1, RLIM_INFINITY));
+		EXPECT_EQ(SIGSEGV, run_image(fd, 0, 16 << 20) & 0x7f);
+		EXPECT_EQ(SIGSEGV, run_image(fd, 1, 16 << 20) & 0x7f);
+		close(fd);
+	}
+}
+
+/* Nor does it lie over what is there already: from its usual place up to the stack. */
+TEST(program_over_its_stack)
+{
+	static const char knob[] = "/proc/sys/vm/overcommit_memory";
+	char was[8];
+	int fd, interpreter;
+
+	if (!mp_system())
+		SKIP(return, "needs another overcommit_memory");
+	snprintf(was, sizeof(was), "%ld", mp_sysctl(knob));
+	ASSERT_EQ(0, mp_sysctl_set(knob, "1"));
+	interpreter = make_image(&(struct image){ ET_DYN, 0, -1, 7 });
+	ASSERT_LE(0, interpreter);
+	fd = make_image(&(struct image){ ET_DYN, 4096, interpreter, 3 });
+	EXPECT_EQ(7 << 8, run_image(fd, 0, RLIM_INFINITY));
+	EXPECT_EQ(7 << 8, run_image(fd, 1, RLIM_INFINITY));
+	close(fd);
+	fd = make_image(&(struct image){ ET_DYN, 0x7fffffffe000 - 0x555555556000, interpreter, 3 });
+	EXPECT_EQ(SIGSEGV, run_image(fd, 0, RLIM_INFINITY) & 0x7f);
+	EXPECT_EQ(SIGSEGV, run_image(fd, 1, RLIM_INFINITY) & 0x7f);
+	close(fd);
+	close(interpreter);
+	mp_sysctl_set(knob, was);
+}
+#endif
 
 TEST_HARNESS_MAIN

@@ -358,6 +358,19 @@ TEST(file_is_let_go)
 	EXPECT_EQ(0, umount(dir) ? -errno : 0);
 	mp_clear();
 	umount(dir);
+
+	/* nor where all of it is made anonymous by one call */
+	ASSERT_EQ(0, mount("none", dir, "tmpfs", 0, "size=1m"));
+	p.fd = open(name, O_RDWR | O_CREAT, 0600);
+	EXPECT_GE(p.fd, 0);
+	EXPECT_EQ(0, mp_write_pages(p.fd, 0, LIB_FILE_PAGES));
+	EXPECT_EQ(0, mp_map_runs(&p, mp_library));
+	EXPECT_EQ(0, mp_chg(&p, 0, LIB_PAGES, RW, MP_ANON, 0));
+	close(p.fd);
+	EXPECT_EQ(0, umount(dir) ? -errno : 0);
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+	mp_clear();
+	umount(dir);
 	rmdir(dir);
 }
 

@@ -303,6 +303,25 @@ TEST_F(lib, soft_dirty)
 	close(fd);
 }
 
+/* What another offset brings counts as written. */
+TEST_F(lib, soft_dirty_of_another_offset)
+{
+	uint64_t v[2][LIB_PAGES];
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (fd < 0)
+		SKIP(return, "no pagemap");
+	mp_both(&self->p, mp_read(b + LIB_RX * PS));
+	if (mp_sysctl_set("/proc/self/clear_refs", "4"))
+		SKIP(return, "no soft-dirty");
+	ASSERT_EQ(0, mp_chg(&self->p, LIB_RX, 2, R, MP_FILE, 20));
+	mp_both(&self->p, mp_read(b + LIB_RX * PS));
+	mp_both(&self->p, pread(fd, v[side], sizeof(v[0]), (unsigned long)b / PS * 8));
+	ASSERT_EQ(v[1][LIB_RX] >> 55 & 1, v[0][LIB_RX] >> 55 & 1);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	close(fd);
+}
+
 /* clear_refs 1 (referenced bits) walks the page tables and changes nothing to be seen. */
 TEST_F(lib, clear_refs)
 {

@@ -427,6 +427,33 @@ TEST(reservation)
 	keep(true);
 }
 
+/* One that grows page by page is found by khugepaged, with nothing else that is large. */
+TEST(arena_grows)
+{
+	size_t i;
+	char *m;
+
+	if (!setup())
+		SKIP(return, "no huge pages, or not in a guest");
+	/* Not at a fault: khugepaged registers who could have had a huge page then. */
+	ASSERT_EQ(0, set("enabled", "never"));
+	m = mmap((void *)mp_window(MULTI), 4 * HUGE, NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ(0, set("enabled", "always"));
+	for (i = 0; i < 3 * HP; i++) {
+		ASSERT_EQ(0, mprotect(m + i * PS, PS, RW));
+		m[i * PS] = 1;
+	}
+	ASSERT_EQ(0, set("khugepaged/scan_sleep_millisecs", "0"));
+	ASSERT_EQ(0, set("khugepaged/alloc_sleep_millisecs", "0"));
+	for (i = 0; i < 300 && (huge_map(m, 3) & 3) != 3; i++)
+		usleep(100000);
+	ASSERT_EQ(3, huge_map(m, 3) & 3);
+	munmap(m, 4 * HUGE);
+	keep(true);
+}
+
 /* ---- files ---- */
 
 /* Text and data that fit huge pages, the same where it does not, bss, and a nonlinear run. */
