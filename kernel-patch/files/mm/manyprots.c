@@ -930,16 +930,16 @@ void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
 
 /*
  * Let the file go when no run maps it any more: an anonymous VMA must not
- * keep a file system busy.
+ * keep a file system busy.  @last_pgoff is ULONG_MAX to look for a file run from
+ * the VMA's first page on, or less to look at any, where the map has no others.
  */
-static void manyprots_let_go(struct vm_area_struct *vma)
+static void manyprots_let_go(struct vm_area_struct *vma, pgoff_t last_pgoff)
 {
 	struct vma_runs_search search = {
 		.first = vma->vm_pgoff,
 		.last = vma_last_index(vma),
-		/* Not quite all of a file: any run will do, in no order. */
 		.first_pgoff = 0,
-		.last_pgoff = ULONG_MAX - 1,
+		.last_pgoff = last_pgoff,
 	};
 	struct address_space *mapping;
 	struct file *file = vma->vm_file;
@@ -956,24 +956,56 @@ static void manyprots_let_go(struct vm_area_struct *vma)
 }
 
 /*
+ * A map of the runs of @vma, made one by one: where they are few, that takes
+ * less than to find out which of the others have to go.
+ */
+static struct vma_runs *manyprots_pick_runs(struct vm_area_struct *vma)
+{
+	unsigned long last = vma_last_index(vma);
+	struct vma_runs *runs, *old;
+	struct vma_run run;
+
+	vma_run_at(vma, vma->vm_start, &run);
+	runs = vma_runs_replace(vma->vm_runs, run.first, run.last, &run);
+	while (runs && run.last < last) {
+		vma_run_at(vma, vma_index_addr(vma, run.last + 1), &run);
+		old = runs;
+		runs = vma_runs_replace(old, vma->vm_pgoff, run.last, &run);
+		vma_runs_put(old);
+	}
+	return runs;
+}
+
+/*
  * Both halves of a split share the map.  A small one would keep the runs of a
  * large one, which nobody counts, for as long as it lives: it gets a map of its
- * own.  That happens when more than half of the map is not its own, so that it
- * takes no more time than it took to make those runs.
+ * own when more than half of the map is not its own.
  */
 static void manyprots_trim(struct vm_area_struct *vma)
 {
+	unsigned long nr = vma_nr_runs(vma), size;
+	struct address_space *mapping;
 	struct vma_runs *runs;
 	struct vma_run run;
 
-	if (!vma_is_manyprots(vma) ||
-	    vma_runs_size(vma->vm_runs) <= 2 * vma_nr_runs(vma) + 16)
+	if (!vma_is_manyprots(vma))
 		return;
-	vma_run_at(vma, vma->vm_start, &run);
-	runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
-				vma_last_index(vma), &run);
-	if (runs)
-		vma_runs_publish(vma, runs, false);
+	size = vma_runs_size(vma->vm_runs);
+	if (size <= 2 * nr + 16)
+		return;
+	if (nr <= size / 128) {
+		runs = manyprots_pick_runs(vma);
+	} else {
+		vma_run_at(vma, vma->vm_start, &run);
+		runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
+					vma_last_index(vma), &run);
+	}
+	if (!runs)
+		return;
+	/* Its last run has no end, which may be in the key in i_mmap. */
+	mapping = vma_leave_i_mmap(vma);
+	vma_runs_publish(vma, runs, mapping);
+	vma_enter_i_mmap(vma, mapping);
 }
 
 /* manyprots_after_split() of multi-protection VMAs. */
@@ -982,8 +1014,8 @@ void __manyprots_after_split(struct vm_area_struct *vma,
 {
 	manyprots_count(vma->vm_mm, vma, 1);
 	manyprots_count(new->vm_mm, new, 1);
-	manyprots_let_go(vma);
-	manyprots_let_go(new);
+	manyprots_let_go(vma, ULONG_MAX);
+	manyprots_let_go(new, ULONG_MAX);
 	manyprots_trim(vma);
 	manyprots_trim(new);
 }
@@ -1447,7 +1479,7 @@ static int manyprots_plan(struct manyprots_remap *remap,
 		goto fail;
 	/* As mprotect_fixup(): only the limit on data counts. */
 	if (remap->data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
-	    may_expand_vm(mm, VM_NONE, remap->data))
+	    (current->in_execve || may_expand_vm(mm, VM_NONE, remap->data)))
 		goto fail;
 	if (remap->charge > 0 && security_vm_enough_memory_mm(mm, remap->charge))
 		goto fail;
@@ -1544,7 +1576,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	if (vma->vm_file)
 		uprobe_mmap(vma);
 	if (remap->moved && remap->zerofill)
-		manyprots_let_go(vma);
+		manyprots_let_go(vma, ULONG_MAX - 1);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
 }
