@@ -13,6 +13,7 @@
  *   run START END PERMS OFFSET	equal neighbours joined, relative to the base
  *   raw START END PERMS OFFSET	the entries of /proc/self/smaps as they are
  *   vmas N			entries without "mc" in VmFlags
+ *   base ADDRESS		where the object is
  * Complaints go to stderr; the exit status is 1 if there were any.
  */
 #define _GNU_SOURCE
@@ -26,6 +27,7 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -76,6 +78,7 @@ static uint64_t page;
 static int failures;
 static bool after_writes;
 static bool layout_only;	/* the object is in use: do not touch it */
+static int dlopen_mode = RTLD_NOW;
 
 #define complain(obj, fmt, ...) do {					\
 	if (failures++ < 20)						\
@@ -541,10 +544,11 @@ static void check_library(const char *path, int how)
 			complain(&obj, "is not mapped");
 	} else {
 #ifdef STATIC
-		handle = dlopen(path, RTLD_NOW);
+		handle = dlopen(path, dlopen_mode);
 #else
 		handle = how == HOW_DLMOPEN ?
-			dlmopen(LM_ID_NEWLM, path, RTLD_NOW) : dlopen(path, RTLD_NOW);
+			dlmopen(LM_ID_NEWLM, path, dlopen_mode) :
+			dlopen(path, dlopen_mode);
 #endif
 		if (handle)
 			obj.mem = (uint8_t *)(((struct link_map *)handle)->l_addr + obj.lo);
@@ -554,6 +558,7 @@ static void check_library(const char *path, int how)
 	}
 	if (!obj.mem)
 		goto out;
+	printf("base %p\n", obj.mem);
 
 	for (int i = 0; i < obj.ehdr->e_phnum; i++)
 		if (obj.phdr[i].p_type == PT_LOAD && obj.phdr[i].p_align > align)
@@ -722,23 +727,167 @@ static void check_together(char **paths)
 	printf("objects %d\nvmas %ld\n", n, count_vmas() - before);
 }
 
+/* What /proc/self/maps says of the page at P: permissions, "none" if nothing. */
+static const char *perms_at(const void *p)
+{
+	static char perms[5];
+	char line[PATH_MAX + 256];
+	uint64_t start, end;
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	if (!f)
+		err(1, "/proc/self/maps");
+	strcpy(perms, "none");
+	while (fgets(line, sizeof(line), f)) {
+		char found[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, found) == 3 &&
+		    (uint64_t)p >= start && (uint64_t)p < end)
+			strcpy(perms, found);
+	}
+	fclose(f);
+	return perms;
+}
+
+struct stayer {
+	pthread_t thread;
+	pthread_barrier_t barrier;	/* when it has begun, when it may end */
+	void *stack;
+};
+
+static void *stay(void *arg)
+{
+	struct stayer *me = arg;
+	int on_stack;
+
+	me->stack = &on_stack;
+	pthread_barrier_wait(&me->barrier);
+	pthread_barrier_wait(&me->barrier);
+	return NULL;
+}
+
+static void begin_stayer(struct stayer *s)
+{
+	pthread_barrier_init(&s->barrier, NULL, 2);
+	if (pthread_create(&s->thread, NULL, stay, s))
+		errx(1, "no thread");
+	pthread_barrier_wait(&s->barrier);
+}
+
+/*
+ * Do the stacks become executable with an object that asks for it?  That of
+ * the program, of a thread that runs, of one that has ended (it is cached), and
+ * of those that are made later; the guard below must not.
+ */
+static void check_stacks(const char *path)
+{
+	struct stayer running, ended, later[3];
+	pthread_attr_t attr;
+	void *low;
+	size_t size;
+
+	begin_stayer(&running);
+	begin_stayer(&ended);
+	pthread_barrier_wait(&ended.barrier);
+	pthread_join(ended.thread, NULL);
+	pthread_getattr_np(running.thread, &attr);
+	pthread_attr_getstack(&attr, &low, &size);
+
+	for (int i = 0; i < 2; i++) {
+		printf("stack %s: %s", i ? "after" : "before", perms_at(&attr));
+		printf(" running %s", perms_at(running.stack));
+		printf(" ended %s", perms_at(ended.stack));
+		printf(" guard %s\n", perms_at((char *)low - 1));
+		if (!i && !dlopen(path, RTLD_NOW)) {
+			printf("failed %s\n", dlerror());
+			break;
+		}
+	}
+	/* The first of these gets the stack of the one that has ended. */
+	for (int i = 0; i < 3; i++) {
+		begin_stayer(&later[i]);
+		printf("stack later: %s\n", perms_at(later[i].stack));
+	}
+	fflush(stdout);
+	_exit(0);
+}
+
+/* The file loses all but KEEP bytes while it is mapped: what can be read? */
+static void check_shrink(const char *path, off_t keep)
+{
+	struct object obj;
+	void *handle;
+
+	read_object(&obj, path);
+	handle = dlopen(path, RTLD_NOW);
+	if (!handle)
+		errx(1, "%s", dlerror());
+	obj.mem = (uint8_t *)(((struct link_map *)handle)->l_addr + obj.lo);
+	if (truncate(path, keep))
+		err(1, "%s", path);
+	for (uint64_t a = obj.lo; a < obj.hi; a += page) {
+		int sig = try_access(obj.mem + (a - obj.lo), ACCESS_READ);
+
+		printf("shrunk %lx signal %d code %d\n", a, sig, sig ? fault_code : 0);
+	}
+	/* Without its destructors, which are gone. */
+	fflush(stdout);
+	_exit(0);
+}
+
+/* The vDSO is an object that ld.so has not mapped. */
+static int show_vdso(struct dl_phdr_info *info, size_t size, void *vdso)
+{
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    info->dlpi_addr + info->dlpi_phdr[i].p_vaddr == (uint64_t)vdso)
+			printf("vdso %s %s\n", info->dlpi_name, perms_at(vdso));
+	return 0;
+}
+
+static void check_vdso(void)
+{
+	void *vdso = (void *)getauxval(AT_SYSINFO_EHDR);
+
+	if (!vdso)
+		return;
+	dl_iterate_phdr(show_vdso, vdso);
+#ifndef STATIC
+	void *handle = dlopen("linux-vdso.so.1", RTLD_NOW | RTLD_NOLOAD);
+	int (*gettime)(clockid_t id, struct timespec *ts);
+	struct timespec ts = { 0, -1 };
+
+	gettime = handle ? (int (*)(clockid_t, struct timespec *))
+		dlsym(handle, "__vdso_clock_gettime") : NULL;
+	printf("vdso clock_gettime at %#lx\n", gettime ? (char *)gettime - (char *)vdso : -1L);
+	if (gettime && (gettime(CLOCK_MONOTONIC, &ts) || ts.tv_nsec < 0))
+		failures++;
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	int how = HOW_DLOPEN, opt;
 	long loop = 0;
-	bool together = false, features = false;
+	off_t keep = -1;
+	bool together = false, features = false, stacks = false, vdso = false;
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
-	while ((opt = getopt(argc, argv, "fl:nmpt")) != -1) {
+	while ((opt = getopt(argc, argv, "fl:nmps:tvxz")) != -1) {
 		switch (opt) {
 		case 'f':	features = true; break;	  /* tell the kernel's */
 		case 'l':	loop = atol(optarg); break; /* dlopen, dlclose */
 		case 'n':	how = HOW_LOADED; break;  /* by somebody else */
 		case 'm':	how = HOW_DLMOPEN; break;
 		case 'p':	how = HOW_LOADED; layout_only = true; break;
+		case 's':	keep = atol(optarg); break; /* of the file */
 		case 't':	together = true; break;
+		case 'v':	vdso = true; break;
+		case 'x':	stacks = true; break;	  /* executable ones */
+		case 'z':	dlopen_mode = RTLD_LAZY; break;
 		default:
-			errx(2, "usage: checklib [-f] [-l TIMES | -n | -m | -p | -t] LIBRARY...");
+			errx(2, "usage: checklib [-fvz] [-l TIMES | -n | -m | -p | -s BYTES | -t | -x] LIBRARY...");
 		}
 	}
 	page = sysconf(_SC_PAGESIZE);
@@ -750,7 +899,13 @@ int main(int argc, char **argv)
 		       getauxval(AT_SECURE));
 		return 0;
 	}
-	if (loop)
+	if (vdso)
+		check_vdso();
+	else if (stacks)
+		check_stacks(argv[optind]);
+	else if (keep >= 0)
+		check_shrink(argv[optind], keep);
+	else if (loop)
 		check_loop(argv + optind, loop);
 	else if (together)
 		check_together(argv + optind);

@@ -5,6 +5,7 @@
  *   mdwe	under PR_SET_MDWE
  *   eperm	with a seccomp filter that refuses remap_file_pages with EPERM
  *   enosys	the same with ENOSYS
+ *   einval	with EINVAL, as for a file that is not eligible
  * Exit status 99: not possible here.
  */
 #define _GNU_SOURCE
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
 	int ret = -1;
 
 	if (argc < 3)
-		errx(2, "usage: confine secure|mdwe|eperm|enosys COMMAND [ARG]...");
+		errx(2, "usage: confine secure|mdwe|eperm|enosys|einval COMMAND [ARG]...");
 	if (!strcmp(argv[1], "secure"))
 		ret = setresuid(65534, 0, 0);
 	else if (!strcmp(argv[1], "mdwe"))
@@ -54,6 +55,8 @@ int main(int argc, char **argv)
 		ret = refuse(EPERM);
 	else if (!strcmp(argv[1], "enosys"))
 		ret = refuse(ENOSYS);
+	else if (!strcmp(argv[1], "einval"))
+		ret = refuse(EINVAL);
 	else
 		errx(2, "unknown: %s", argv[1]);
 	if (ret)

@@ -48,8 +48,11 @@
 enum dl_manyprots_mode
 {
   dl_manyprots_unknown,
-  dl_manyprots_off,
-  dl_manyprots_on
+  dl_manyprots_on,
+  /* All others are off, for one of these reasons.  */
+  dl_manyprots_unsupported,
+  dl_manyprots_switched_off,
+  dl_manyprots_refused
 };
 
 /* Chosen by the first object that is mapped and kept for the process.  Like
@@ -68,12 +71,15 @@ dl_manyprots_enabled (void)
   if (__glibc_likely (dl_manyprots_mode != dl_manyprots_unknown))
     return dl_manyprots_mode == dl_manyprots_on;
 
-  dl_manyprots_mode = dl_manyprots_off;
+  dl_manyprots_mode = dl_manyprots_unsupported;
 
 #ifdef __NR_remap_file_pages
 # if !defined HAVE_TUNABLES || HAVE_TUNABLES
   if (TUNABLE_GET_FULL (glibc, mem, manyprots, int32_t, NULL) == 0)
-    return false;
+    {
+      dl_manyprots_mode = dl_manyprots_switched_off;
+      return false;
+    }
 # endif
 
   if (GLRO(dl_auxv) != NULL)
@@ -89,12 +95,28 @@ dl_manyprots_enabled (void)
   return dl_manyprots_mode == dl_manyprots_on;
 }
 
+/* Why dl_manyprots_enabled returns false, for people.  */
+static const char *
+dl_manyprots_disabled_reason (void)
+{
+  switch (dl_manyprots_mode)
+    {
+    case dl_manyprots_switched_off:
+      return "switched off by the tunable glibc.mem.manyprots";
+    case dl_manyprots_refused:
+      return "remap_file_pages was refused before";
+    default:
+      return "not supported by the kernel";
+    }
+}
+
 /* Give LEN bytes at ADDR, which must lie in one VMA, the protection PROT and
    the file offset OFFSET (in bytes), or if FLAGS is MAP_ANONYMOUS the
-   protection PROT and zero-fill memory; OFFSET is then 0.  Return false if the
-   kernel refuses; it has then changed nothing.  errno is left alone: the
-   caller falls back to a stock call, and it is that call which is reported.  */
-static bool
+   protection PROT and zero-fill memory; OFFSET is then 0.  Return 0, or an
+   error number if the kernel refuses; it has then changed nothing.  errno is
+   left alone: the caller falls back to a stock call, and it is that call
+   which is reported.  */
+static int
 dl_manyprots_remap (ElfW(Addr) addr, size_t len, int prot, int flags,
 		    ElfW(Off) offset)
 {
@@ -106,16 +128,22 @@ dl_manyprots_remap (ElfW(Addr) addr, size_t len, int prot, int flags,
 				 offset / GLRO(dl_pagesize),
 				 DL_MAP_CHGPROT | flags);
   if (__glibc_likely (!INTERNAL_SYSCALL_ERROR_P (r)))
-    return true;
-
-  /* A filter or a security module refuses the system call as such: there is
-     no point in asking again for the next object.  Everything else can be a
-     matter of this object alone, such as the filesystem that it is on.  */
-  if (INTERNAL_SYSCALL_ERRNO (r) == EPERM
-      || INTERNAL_SYSCALL_ERRNO (r) == ENOSYS)
-    dl_manyprots_mode = dl_manyprots_off;
+    return 0;
+  return INTERNAL_SYSCALL_ERRNO (r);
+#else
+  return ENOSYS;
 #endif
-  return false;
+}
+
+/* dl_manyprots_remap has returned ERROR for an object that stock calls did map.
+   A filter or a security module refuses the system call as such: there is no
+   point in asking again for the next object.  Everything else can be a matter
+   of this object alone, such as the filesystem that it is on.  */
+static void
+dl_manyprots_note_error (int error)
+{
+  if (error == EPERM || error == ENOSYS)
+    dl_manyprots_mode = dl_manyprots_refused;
 }
 
 #endif /* dl-manyprots.h */

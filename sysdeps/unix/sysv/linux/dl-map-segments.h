@@ -49,8 +49,11 @@ struct dl_manyprots_object
   const struct loadcmd *loadcmds;
   size_t nloadcmds;
   bool has_holes;
-  /* A translated call has succeeded: this is a multi-protection VMA.  */
-  bool multi;
+  /* The translated calls that have succeeded.  Unless it is zero, this is a
+     multi-protection VMA.  */
+  unsigned int nremaps;
+  /* The error of the one that has not, or zero.  */
+  int error;
 };
 
 /* The one that is being mapped, null if calls go through as they are.  A
@@ -67,9 +70,10 @@ static bool
 dl_manyprots_change (struct dl_manyprots_object *o, ElfW(Addr) addr,
 		     size_t len, int prot, int flags, ElfW(Off) offset)
 {
-  if (dl_manyprots_remap (addr, len, prot, flags, offset))
+  o->error = dl_manyprots_remap (addr, len, prot, flags, offset);
+  if (__glibc_likely (o->error == 0))
     {
-      o->multi = true;
+      ++o->nremaps;
       return true;
     }
   dl_manyprots_current = NULL;
@@ -97,7 +101,7 @@ dl_manyprots_offset (const struct dl_manyprots_object *o, ElfW(Addr) addr)
 static void
 dl_manyprots_make_multi (struct dl_manyprots_object *o)
 {
-  if (!o->multi)
+  if (o->nremaps == 0)
     dl_manyprots_change (o, o->start, o->end - o->start, o->prot, 0,
 			 o->offset);
 }
@@ -146,8 +150,9 @@ dl_manyprots_map_text_early (struct dl_manyprots_object *o)
     {
       ElfW(Addr) addr = o->start + (c->mapstart - o->loadcmds->mapstart);
       if (c->mapend > c->mapstart
-	  && !dl_manyprots_map_file (o, addr, c->mapend - c->mapstart,
-				     c->prot, c->mapoff))
+	  && !(dl_manyprots_covers (o, addr, c->mapend - c->mapstart)
+	       && dl_manyprots_map_file (o, addr, c->mapend - c->mapstart,
+					 c->prot, c->mapoff)))
 	/* Nothing has been written so far: the generic code can still map
 	   all of them again.  */
 	return;
@@ -242,6 +247,25 @@ dl_manyprots_segments_ordered (const struct loadcmd loadcmds[],
   return true;
 }
 
+/* Tell LD_DEBUG=files how L was mapped: by stock calls because of WHY, or if
+   that is null as O.  */
+static void
+dl_manyprots_report (const struct link_map *l, const char *why,
+		     const struct dl_manyprots_object *o)
+{
+  if (why != NULL)
+    _dl_debug_printf ("file=%s [%lu];  mapped by segments: %s\n",
+		      DSO_FILENAME (l->l_name), l->l_ns, why);
+  else if (o->error != 0)
+    _dl_debug_printf ("file=%s [%lu];  mapped by segments: \
+remap_file_pages refused with error %d after %u remaps\n",
+		      DSO_FILENAME (l->l_name), l->l_ns, o->error,
+		      o->nremaps);
+  else
+    _dl_debug_printf ("file=%s [%lu];  mapped as one VMA, %u remaps\n",
+		      DSO_FILENAME (l->l_name), l->l_ns, o->nremaps);
+}
+
 #define _dl_map_segments	_dl_map_segments_generic
 #define __mmap			dl_manyprots_mmap
 #define __mprotect		dl_manyprots_mprotect
@@ -262,12 +286,20 @@ _dl_map_segments (struct link_map *l, int fd,
   struct dl_manyprots_object object
     = { .loadcmds = loadcmds, .nloadcmds = nloadcmds, .has_holes = has_holes };
 
-  /* The segments of an ET_EXEC are mapped one by one at fixed addresses;
-     there is no mapping that covers them all.  */
-  if (type == ET_DYN
-      && dl_manyprots_enabled ()
-      && dl_manyprots_segments_ordered (loadcmds, nloadcmds))
-    dl_manyprots_current = &object;
+  /* Why the calls go through as they are, null if they do not.  */
+  const char *why = NULL;
+  if (type != ET_DYN)
+    /* The segments of an ET_EXEC are mapped one by one, and there is no
+       mapping that covers them all.  */
+    why = "its addresses are fixed";
+  else if (!dl_manyprots_enabled ())
+    why = dl_manyprots_disabled_reason ();
+  else if (!dl_manyprots_segments_ordered (loadcmds, nloadcmds))
+    why = "two segments share a page, or are out of order";
+
+  /* Not left as it is even if it should be null: in the child of a fork that
+     interrupted another thread's dlopen it points to that thread's object.  */
+  dl_manyprots_current = why == NULL ? &object : NULL;
 
   const char *errstring
     = _dl_map_segments_generic (l, fd, header, type, loadcmds, nloadcmds,
@@ -282,5 +314,13 @@ _dl_map_segments (struct link_map *l, int fd,
     dl_manyprots_make_multi (&object);
 
   dl_manyprots_current = NULL;
+
+  if (errstring == NULL)
+    {
+      if (__glibc_unlikely (object.error != 0))
+	dl_manyprots_note_error (object.error);
+      if (__glibc_unlikely (GLRO(dl_debug_mask) & DL_DEBUG_FILES))
+	dl_manyprots_report (l, why, &object);
+    }
   return errstring;
 }
