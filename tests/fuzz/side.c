@@ -184,12 +184,18 @@ static void obs_signal(unsigned int page, int sig)
 		obs(W_ADDRESS, page, fault_addr);
 }
 
+static bool told_by_presence(unsigned long addr, unsigned int n);
+
 static void cpu_read(unsigned long addr)
 {
-	struct fuzz_call *call = trace(true, CALL_READ, addr, 0, 0, 0, 0, 0);
+	struct fuzz_call *call;
 	volatile uint64_t value = 0;
-	int sig = guarded(value = *(volatile uint64_t *)addr);
+	int sig;
 
+	if (told_by_presence(addr, 1))
+		return;
+	call = trace(true, CALL_READ, addr, 0, 0, 0, 0, 0);
+	sig = guarded(value = *(volatile uint64_t *)addr);
 	call->ret = sig;
 	obs_signal((addr - WINDOW) / PS, sig);
 	if (!sig)
@@ -207,8 +213,6 @@ static void cpu_write(unsigned long addr, uint64_t value)
 
 /* A page of a file has a return instruction here. Zeroes fault at address 0. */
 #define RET_OFFSET 64
-
-static bool told_by_presence(unsigned long addr, unsigned int n);
 
 static void cpu_exec(unsigned long addr)
 {
@@ -466,15 +470,16 @@ static void join(void)
 }
 
 /*
- * User-mode Linux asks for the right to read only if a page is not there, and
- * whether fork() copied what may not be read depends on how stock merged.
+ * User-mode Linux asks for the right to read only if a page is not there.
+ * Whether fork() copied what may not be read depends on how stock merged, and
+ * what else may be there on one side only is said by @reclaimed.
  */
 static bool told_by_presence(unsigned long addr, unsigned int n)
 {
 	unsigned long end = addr + n * PS;
 	int i;
 
-	if (!lax || !depth)
+	if (!lax || !(depth || reclaimed))
 		return false;
 	read_maps(false);
 	for (i = 0; i < nr_entries; i++)

@@ -423,6 +423,44 @@ bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff)
 	return times > MANYPROTS_FEW;
 }
 
+/**
+ * manyprots_has_page_tables - may there be page table entries in a VMA?
+ * @vma: a multi-protection VMA that was found in i_mmap
+ *
+ * Context: i_mmap_rwsem held, which keeps the page tables from being freed, but
+ * not from being made.  Who makes them knows about whoever walks i_mmap, as
+ * there may be no entry in them yet either.
+ * Return: false if there are no page tables for any of its pages.
+ */
+bool manyprots_has_page_tables(struct vm_area_struct *vma)
+{
+	unsigned long addr, next;
+	pgd_t *pgd;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
+		pgd = pgd_offset(vma->vm_mm, addr);
+		next = pgd_addr_end(addr, vma->vm_end);
+		if (!pgd_present(*pgd))
+			continue;
+		p4d = p4d_offset(pgd, addr);
+		next = p4d_addr_end(addr, vma->vm_end);
+		if (!p4d_present(*p4d))
+			continue;
+		pud = pud_offset(p4d, addr);
+		next = pud_addr_end(addr, vma->vm_end);
+		if (!pud_present(*pud))
+			continue;
+		pmd = pmd_offset(pud, addr);
+		next = pmd_addr_end(addr, vma->vm_end);
+		if (!pmd_none(pmdp_get_lockless(pmd)))
+			return true;
+	}
+	return false;
+}
+
 /* What the runs of a multi-protection VMA have in a range, in pages. */
 static void manyprots_sum(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct vma_runs_sum *sum)
@@ -1044,6 +1082,8 @@ struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 
 	if (!vma_is_manyprots(vma))
 		return vma;
+	if (WARN_ON_ONCE(start < vma->vm_start || start >= end || end > vma->vm_end))
+		return ERR_PTR(-EINVAL);
 	if (vma->vm_start < start)
 		error = split_vma(&vmi, vma, start, 1);
 	if (!error && vma->vm_end > end)
@@ -1324,8 +1364,10 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 				vm_flags_t mayflags, vm_flags_t *access)
 {
 	struct vm_area_struct view __uninitialized;
+	const struct vm_operations_struct *ops;
 	unsigned long prot = remap->prot;
 	int pkey = 0, error;
+	struct file *file;
 
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
 	    (mayflags & VM_MAYEXEC) && !manyprots_noexec(remap, vma))
@@ -1354,10 +1396,21 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	if (error || !manyprots_backed(remap, vma))
 		return error;
 	/* As it is now, but that no private page will be there. */
+	file = vma->vm_file;
+	ops = vma->vm_ops;
 	vma = vma_report_at(vma, addr, &view);
 	if (vma != &view)
 		memcpy(&view, vma, sizeof(view));
 	view.anon_vma = NULL;
+	if (!keep) {
+		/* What was bss is a mapping of the file, and no run may exec it. */
+		view.vm_start = addr;
+		view.vm_end = min(view.vm_end, remap->end);
+		view.vm_file = file;
+		view.vm_ops = ops;
+		view.vm_pgoff = remap->pgoff + ((addr - remap->start) >> PAGE_SHIFT);
+		vm_flags_init(&view, view.vm_flags & ~VM_ACCESS_FLAGS);
+	}
 	return security_file_mprotect(&view, remap->prot, prot);
 }
 
@@ -1470,6 +1523,9 @@ static int manyprots_plan(struct manyprots_remap *remap,
 		manyprots_run_in(remap, vma, addr, &run);
 		error = manyprots_plan_run(remap, vma, &run);
 		if (error)
+			goto fail;
+		error = -EINTR;
+		if (fatal_signal_pending(current))
 			goto fail;
 		cond_resched();
 	}
