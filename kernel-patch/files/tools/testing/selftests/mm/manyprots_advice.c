@@ -302,6 +302,56 @@ TEST_F(lib, mlockall)
 	munlockall();
 }
 
+/* mlockall(MCL_ONFAULT): what is there, and with MCL_FUTURE what comes; nothing is populated. */
+TEST_F(lib, mlockall_onfault)
+{
+	unsigned char vec[2][4];
+
+	mp_dirty_library(&self->p);
+	if (mlockall(MCL_CURRENT | 4 /* MCL_ONFAULT */))
+		SKIP(return, "no MCL_ONFAULT");
+	mp_both(&self->p, mincore(b + LIB_BSS * PS, 4 * PS, vec[side]));
+	ASSERT_EQ(0, vec[MULTI][1]);
+	ASSERT_EQ(0, memcmp(vec[0], vec[1], 4));
+	mp_both_delta(&self->p, locked(), mprotect(b + LIB_BSS * PS, 2 * PS, R));
+	mp_both_delta(&self->p, locked(), munmap(b + (LIB_RX + 1) * PS, 2 * PS));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_both_delta(&self->p, locked(), munlock(b, LIB_PAGES * PS));
+	ASSERT_EQ(0, munlockall());
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+
+	ASSERT_EQ(0, mlockall(MCL_FUTURE | 4));
+	mp_clear();
+	mp_both_delta(&self->p, locked(), mp_map_side(&self->p, side, mp_library,
+						      ARRAY_SIZE(mp_library)));
+	mp_both(&self->p, mincore(b + LIB_BSS * PS, 4 * PS, vec[side]));
+	ASSERT_EQ(0, vec[MULTI][1]);
+	ASSERT_EQ(0, memcmp(vec[0], vec[1], 4));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	munlockall();
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Of locked runs, MADV_DONTNEED_LOCKED drops what MADV_DONTNEED may not. */
+TEST_F(lib, dontneed_locked)
+{
+	const int dontneed_locked = 24;
+
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, mlock(b + LIB_DATA * PS, 5 * PS)));
+	ASSERT_EQ(-EINVAL, mp_both(&self->p, madvise(b + LIB_DATA * PS, 5 * PS, MADV_DONTNEED)));
+	ASSERT_EQ(-EINVAL, mp_both(&self->p, madvise(b + LIB_RELRO * PS, 2 * PS, MADV_DONTNEED)));
+	ASSERT_EQ(0, mp_same(0));
+	if (mp_both(&self->p, madvise(b + (LIB_DATA + 2) * PS, 5 * PS, dontneed_locked)))
+		SKIP(return, "no MADV_DONTNEED_LOCKED");
+	ASSERT_EQ('d', self->p.base[MULTI][LIB_DATA * PS + 100]);
+	ASSERT_TRUE(mp_page_is_file(&self->p, self->p.base[MULTI] + (LIB_DATA + 2) * PS, 11));
+	ASSERT_TRUE(mp_page_is_zero(self->p.base[MULTI] + LIB_BSS * PS));
+	ASSERT_EQ(0, mp_same(0));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b, LIB_PAGES * PS, dontneed_locked)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* RLIMIT_MEMLOCK counts pages, not VMAs. */
 TEST_F(lib, rlimit_memlock)
 {
@@ -354,6 +404,29 @@ TEST_F(lib, mincore_by_offset)
 	ASSERT_EQ(0, mp_both(&self->p, mincore(b, LIB_PAGES * PS, vec[side])));
 	ASSERT_EQ(0, memcmp(vec[0], vec[1], LIB_PAGES));
 	ASSERT_EQ(0, vec[0][3] & 1);
+}
+
+static int mincore_in_child(void *arg)
+{
+	struct mp_pair *p = arg;
+	unsigned char vec[2][LIB_PAGES];
+
+	if (setuid(65534))
+		return 1;
+	mp_both(p, mincore(b, LIB_PAGES * PS, vec[side]));
+	/* Of bss it is told what is there, of the file that all is. */
+	if (vec[EQUIV][LIB_BSS + 1] || !vec[EQUIV][LIB_HOLE])
+		mp_diff("mincore tells nobody what it should not, or too little");
+	return mp_bad || memcmp(vec[0], vec[1], LIB_PAGES);
+}
+
+/* mincore tells nothing of a file that one may not write to; of bss in the same VMA it does. */
+TEST_F(lib, mincore_of_others)
+{
+	if (geteuid())
+		SKIP(return, "needs a file of somebody else");
+	mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_in_child(mincore_in_child, &self->p));
 }
 
 TEST_F(lib, msync)

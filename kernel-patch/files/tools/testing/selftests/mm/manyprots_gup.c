@@ -2,10 +2,11 @@
 /*
  * Access by the kernel on behalf of somebody: process_vm_readv, ptrace,
  * /proc/PID/mem, read() and write() with buffers in runs, futex, vmsplice,
- * O_DIRECT.  get_user_pages() must judge each address by its run.
+ * O_DIRECT, io_uring.  get_user_pages() must judge each address by its run.
  */
 #include "manyprots_util.h"
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 
 MP_LIBRARY_FIXTURE(lib)
 
@@ -180,12 +181,14 @@ TEST_F(lib, vmsplice)
 	mp_dirty_library(&self->p);
 	for (at = 0; at < LIB_PAGES; at++) {
 		mp_both(&self->p, ({
-			struct iovec v = { b + at * PS + 3, 3 * PS };
+			/* A gift is of whole pages. */
+			struct iovec v = { b + at * PS + (at & 1 ? 0 : 3), 3 * PS };
 			long r;
 
 			if (pipe(fds))
 				abort();
-			r = vmsplice(fds[1], &v, 1, SPLICE_F_NONBLOCK);
+			r = vmsplice(fds[1], &v, 1,
+				     SPLICE_F_NONBLOCK | (at & 1 ? SPLICE_F_GIFT : 0));
 			n = r < 0 ? -errno : r;
 			if (r > 0 && read(fds[0], buf[side], r) != r)
 				abort();
@@ -214,6 +217,114 @@ TEST_F(lib, o_direct)
 	}
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 	close(fd);
+}
+
+/* A ring of one entry: enough for one operation at a time. */
+struct ring {
+	int fd;
+	struct io_uring_params p;
+	char *rings;
+	struct io_uring_sqe *sqe;
+};
+
+static int ring_open(struct ring *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->fd = syscall(__NR_io_uring_setup, 1, &r->p);
+	if (r->fd < 0 || !(r->p.features & IORING_FEAT_SINGLE_MMAP))
+		return -1;
+	r->rings = mmap(NULL, PS, RW, MAP_SHARED, r->fd, IORING_OFF_SQ_RING);
+	r->sqe = mmap(NULL, PS, RW, MAP_SHARED, r->fd, IORING_OFF_SQES);
+	return r->rings == MAP_FAILED || (void *)r->sqe == MAP_FAILED ? -1 : 0;
+}
+
+static void ring_close(struct ring *r)
+{
+	munmap(r->rings, PS);
+	munmap(r->sqe, PS);
+	close(r->fd);
+}
+
+/* Reads from or writes to @file, at 0, with the one registered buffer; the result. */
+static long ring_fixed(struct ring *r, int op, int file, char *addr, size_t n)
+{
+	unsigned int *tail = (unsigned int *)(r->rings + r->p.sq_off.tail);
+	unsigned int *head = (unsigned int *)(r->rings + r->p.cq_off.head);
+	struct io_uring_cqe *cqe = (void *)(r->rings + r->p.cq_off.cqes);
+
+	*r->sqe = (struct io_uring_sqe) {
+		.opcode = op, .fd = file, .addr = (unsigned long)addr, .len = n,
+	};
+	*(unsigned int *)(r->rings + r->p.sq_off.array) = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	if (syscall(__NR_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		return -errno;
+	cqe += *head & (r->p.cq_entries - 1);
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return cqe->res;
+}
+
+static long ring_register(struct ring *r, char *addr, size_t n)
+{
+	struct iovec v = { addr, n };
+
+	return syscall(__NR_io_uring_register, r->fd, IORING_REGISTER_BUFFERS, &v, 1);
+}
+
+static long ring_unregister(struct ring *r)
+{
+	return syscall(__NR_io_uring_register, r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+}
+
+/*
+ * Registered buffers are pinned for long, for writing: over runs that may all
+ * be written to, and over no other.  The process and the kernel go on seeing
+ * the same pages, also when protections change.
+ */
+TEST_F(lib, io_uring_fixed_buffers)
+{
+	int file = mp_file(MP_MEMFD, LIB_FILE_PAGES), pinned = 0;
+	const size_t len = (LIB_PAGES - LIB_DATA) * PS;
+	struct ring r;
+	size_t at, n;
+
+	ASSERT_GE(file, 0);
+	if (ring_open(&r))
+		SKIP(return, "no io_uring");
+	for (at = 0; at < LIB_PAGES; at++)
+		for (n = 1; at + n <= LIB_PAGES; n += 2)
+			pinned += !mp_both(&self->p, ({
+				long x = ring_register(&r, b + at * PS + 5, n * PS - 9);
+
+				x ? -errno : ring_unregister(&r); }));
+	/* From each page of data and bss, up to the end. */
+	ASSERT_EQ(4 + 3 + 3 + 2 + 2 + 1 + 1, pinned);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+
+	mp_both(&self->p, ({
+		long x = ring_register(&r, b + LIB_DATA * PS, len);
+
+		x = x ? x : ring_fixed(&r, IORING_OP_READ_FIXED, file, b + LIB_DATA * PS, len);
+		mprotect(b + (LIB_DATA + 1) * PS, 3 * PS, R);
+		mp_put(b + LIB_DATA * PS, 'x');
+		mp_put(b + (LIB_DATA + 5) * PS, 'y');
+		if (ring_fixed(&r, IORING_OP_WRITE_FIXED, file, b + LIB_DATA * PS, len) != len ||
+		    pread(file, buf[side], len, 0) != len ||
+		    memcmp(buf[side], b + LIB_DATA * PS, len))
+			x = -EIO;
+		mprotect(b + (LIB_DATA + 1) * PS, 3 * PS, RW);
+		mp_put(b + (LIB_DATA + 2) * PS, 'z');
+		if (ring_fixed(&r, IORING_OP_WRITE_FIXED, file, b + LIB_DATA * PS, len) != len ||
+		    pread(file, buf[side], len, 0) != len ||
+		    memcmp(buf[side], b + LIB_DATA * PS, len))
+			x = -EIO;
+		ring_unregister(&r);
+		x == len ? 0 : x; }));
+	ASSERT_EQ('z', buf[MULTI][2 * PS]);
+	ASSERT_EQ(0, mp_bad);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ring_close(&r);
+	close(file);
 }
 
 /* Futexes: a private one by address, a shared one by page of the file: per run. */

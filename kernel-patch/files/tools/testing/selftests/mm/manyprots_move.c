@@ -105,6 +105,39 @@ TEST_F(lib, mmap_over)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/* Over parts of one that is locked, by what is locked or populated itself. */
+TEST_F(lib, mmap_over_locked)
+{
+	static const struct { size_t at, n; int prot, flags; off_t page; } over[] = {
+		{ 3, 1, RW, MAP_ANONYMOUS | MAP_POPULATE, 0 },
+		{ 1, 3, RX, MAP_POPULATE, 40 },
+		{ LIB_RELRO, 2, RW, MAP_LOCKED, 8 },
+		{ LIB_BSS - 1, 2, RW, MAP_ANONYMOUS | MAP_LOCKED, 0 },
+		{ LIB_HOLE - 1, 2, NONE, MAP_LOCKED, 8 },
+		{ LIB_PAGES - 1, 3, RW, MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE, 0 },
+	};
+	unsigned char vec[2][LIB_PAGES + 2];
+	size_t i;
+
+	mp_dirty_library(&self->p);
+	mp_both_delta(&self->p, mp_status("VmLck"), mlock(b + LIB_R * PS, LIB_HOLE * PS));
+	mp_both_delta(&self->p, mp_status("VmLck"), mlock(b + (LIB_BSS + 1) * PS, 3 * PS));
+	for (i = 0; i < ARRAY_SIZE(over); i++) {
+		mp_both_delta(&self->p, mp_status("VmLck"),
+			      mmap(b + over[i].at * PS, over[i].n * PS, over[i].prot,
+				   MAP_PRIVATE | MAP_FIXED | over[i].flags,
+				   over[i].flags & MAP_ANONYMOUS ? -1 : self->p.fd,
+				   over[i].page * PS));
+		ASSERT_EQ(0, mp_both(&self->p, mincore(b + over[i].at * PS, over[i].n * PS,
+						       vec[side])));
+		ASSERT_EQ(0, memcmp(vec[0], vec[1], over[i].n));
+		ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	munlockall();
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* A new mapping beside one that it could be merged with by flags, file and vm_pgoff. */
 TEST_F(lib, no_accidental_merge)
 {
@@ -147,12 +180,12 @@ TEST_F(lib, two_multis_side_by_side)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-/* Moves pages [at, at + n) of a side to FAR, as one call per run where stock demands it. */
-static long move_runs(struct mp_pair *p, int side, size_t at, size_t n, int flags)
+/* Moves pages [at, at + n) of a side to @off, as one call per run where stock demands it. */
+static long move_runs_to(struct mp_pair *p, int side, size_t at, size_t n, size_t off, int flags)
 {
 	struct mp_entry *e;
 	int i, entries;
-	char *from = p->base[side] + at * PS, *to = p->base[side] + FAR + at * PS;
+	char *from = p->base[side] + at * PS, *to = p->base[side] + off;
 
 	if (side == MULTI && !mp_stock)
 		return mremap(from, n * PS, n * PS, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
@@ -171,6 +204,11 @@ static long move_runs(struct mp_pair *p, int side, size_t at, size_t n, int flag
 			return -errno;
 	}
 	return 0;
+}
+
+static long move_runs(struct mp_pair *p, int side, size_t at, size_t n, int flags)
+{
+	return move_runs_to(p, side, at, n, FAR + at * PS, flags);
 }
 
 /* The whole VMA moves as one; "mremap move only takes references". */
@@ -203,6 +241,36 @@ TEST_F(lib, mremap_parts)
 			ASSERT_EQ(0, mp_both(&self->p, move_runs(&self->p, side, at, n, 0)));
 			ASSERT_EQ(0, mp_same(MP_WRITES));
 		}
+}
+
+/* Onto another part of itself, or half beyond its ends: several runs, over several. */
+TEST_F(lib, mremap_onto_itself)
+{
+	static const struct { size_t at, n, to; } moves[] = {
+		{ 0, 3, 3 }, { 5, 3, 0 }, { 1, 7, LIB_HOLE }, { LIB_RELRO, 5, 2 },
+		{ LIB_DATA + 2, 2, LIB_DATA }, { LIB_RX + 2, 8, LIB_PAGES - 3 },
+		{ LIB_HOLE, LIB_PAGES - LIB_HOLE, 0 - 2 }, { LIB_BSS, 4, LIB_RELRO },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(moves); i++) {
+		ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+		mp_dirty_library(&self->p);
+		ASSERT_EQ(0, mp_both(&self->p, move_runs_to(&self->p, side, moves[i].at,
+							    moves[i].n, moves[i].to * PS, 0)))
+			TH_LOG("move %zu", i);
+		ASSERT_EQ(0, mp_same(MP_WRITES))
+			TH_LOG("move %zu", i);
+		/* And once more, of what that has made. */
+		mp_both(&self->p, mprotect(b + 6 * PS, 9 * PS, R));
+		ASSERT_EQ(0, mp_same(MP_WRITES))
+			TH_LOG("move %zu", i);
+	}
+	/* Over itself: EINVAL, nothing done. */
+	ASSERT_EQ(-EINVAL, mp_both(&self->p, (long)mremap(b + 2 * PS, 2 * PS, 2 * PS,
+							  MREMAP_MAYMOVE | MREMAP_FIXED,
+							  b + 3 * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
 static int same_in_child(void *p)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Single paths through the kernel that the other tests do not take:
- * PAGEMAP_SCAN, uprobes, memory failure, large folios of tmpfs at the bound of
- * a run, and growth to where a run map cannot count.
+ * PAGEMAP_SCAN, uprobes, memory failure, process_mrelease, large folios of
+ * tmpfs at the bound of a run, and growth to where a run map cannot count.
  */
 #include "manyprots_util.h"
 #include <sys/ioctl.h>
@@ -25,17 +25,20 @@ struct scan_arg {
 };
 
 #define SCAN _IOWR('f', 16, struct scan_arg)
+#define SCAN_WP_MATCHING (1 << 0)
+#define SCAN_CHECK_WPASYNC (1 << 1)
 #define SCAN_FILE (1 << 2)
 #define SCAN_PRESENT (1 << 3)
 #define SCAN_SWAPPED (1 << 4)
 #define SCAN_PFNZERO (1 << 5)
 
 /* What PAGEMAP_SCAN says of each page of a library, or -errno. */
-static long scan(const char *base, unsigned char *categories)
+static long scan(const char *base, unsigned char *categories, int flags)
 {
 	struct scan_region vec[LIB_PAGES];
 	struct scan_arg arg = {
 		.size = sizeof(arg),
+		.flags = flags,
 		.start = (unsigned long)base,
 		.end = (unsigned long)base + LIB_PAGES * PS,
 		.vec = (unsigned long)vec,
@@ -65,9 +68,9 @@ TEST_F(lib, pagemap_scan)
 	/* Each page is touched on both sides: fault-around may have done more on one. */
 	for (i = 0; i < LIB_PAGES; i++)
 		mp_both(&self->p, mp_read(b + i * PS));
-	if (scan(self->p.base[EQUIV], seen[EQUIV]) == -ENOTTY)
+	if (scan(self->p.base[EQUIV], seen[EQUIV], 0) == -ENOTTY)
 		SKIP(return, "no PAGEMAP_SCAN");
-	ASSERT_EQ(1, mp_both(&self->p, scan(b, seen[side])));
+	ASSERT_EQ(1, mp_both(&self->p, scan(b, seen[side], 0)));
 	for (i = 0; i < LIB_PAGES; i++) {
 		/* The hole cannot be read, and what fault-around did there is its own. */
 		if (i >= LIB_HOLE && i < LIB_RELRO)
@@ -77,7 +80,58 @@ TEST_F(lib, pagemap_scan)
 	}
 	ASSERT_EQ(SCAN_FILE | SCAN_PRESENT, seen[MULTI][LIB_RX]);
 	ASSERT_EQ(SCAN_PRESENT, seen[MULTI][LIB_DATA]);
-	ASSERT_EQ(0, mp_bad);
+	/* Nothing is write-protected that is not registered for that: runs never are. */
+	ASSERT_EQ(-EPERM, mp_both(&self->p, scan(b, seen[side],
+						 SCAN_WP_MATCHING | SCAN_CHECK_WPASYNC)));
+	ASSERT_EQ(1, mp_both(&self->p, scan(b, seen[side], SCAN_WP_MATCHING)));
+	ASSERT_EQ(0, memcmp(seen[0], seen[1], LIB_PAGES));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+/*
+ * process_mrelease: of a process that is dying, every private page is gone
+ * before it is, those of each run.  A tracer holds it where it still has its
+ * memory.
+ */
+TEST_F(lib, process_mrelease)
+{
+	char file[64];
+	int status, pidfd;
+	pid_t pid;
+
+	mp_dirty_library(&self->p);
+	mp_both(&self->p, mprotect(b + LIB_BSS * PS, PS, NONE));
+	mp_both(&self->p, mp_read(b + LIB_RX * PS));
+	pid = fork();
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	pidfd = syscall(434 /* pidfd_open */, pid, 0);
+	ASSERT_EQ(0, ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT));
+	/* Alive it is none of its business. */
+	ASSERT_EQ(-1, syscall(448 /* process_mrelease */, pidfd, 0));
+	if (errno == ENOSYS || errno == EBADF)
+		SKIP(return, "no process_mrelease");
+	ASSERT_EQ(EINVAL, errno);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXIT);
+	snprintf(file, sizeof(file), "/proc/%d/status", pid);
+	EXPECT_LE(10 * (long)PS / 1024, mp_number(file, "RssAnon"));
+	EXPECT_EQ(0, syscall(448, pidfd, 0) ? -errno : 0);
+	EXPECT_EQ(0, mp_number(file, "RssAnon"));
+	EXPECT_EQ(0, mp_number(file, "RssFile"));
+	ASSERT_EQ(0, ptrace(PTRACE_CONT, pid, 0, 0));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	close(pidfd);
+	mp_both(&self->p, mprotect(b + LIB_BSS * PS, PS, RW));
+	ASSERT_EQ('b', self->p.base[MULTI][LIB_BSS * PS + 100]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
 #define TRACEFS "/sys/kernel/tracing/"

@@ -6,6 +6,7 @@
  */
 #include "manyprots_util.h"
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <sys/swap.h>
 
 #ifndef FALLOC_FL_PUNCH_HOLE
@@ -330,6 +331,57 @@ TEST_F(file, swapoff)
 	ASSERT_EQ('d', self->p.base[MULTI][3 * PS]);
 	EXPECT_EQ(0, mp_same(MP_WRITES));
 	ASSERT_EQ(0, swapon(dev, 0));
+}
+
+struct changer {
+	struct mp_pair *p;
+	bool stop;
+};
+
+/* Goes on changing protections, and ends with the ones that it began with. */
+static void *change_runs(void *arg)
+{
+	struct changer *c = arg;
+	size_t i, round = 0;
+
+	do {
+		round++;
+		for (i = 0; i < c->p->npages; i += 1 + round % 3)
+			mp_both(c->p, mprotect(b + i * PS, PS, (i + round) % 3 ? RW : NONE));
+	} while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE));
+	for (i = 0; i < c->p->npages; i++)
+		mp_both(c->p, mprotect(b + i * PS, PS, i % 3 ? i & 1 ? R : RW : NONE));
+	return NULL;
+}
+
+/* While another thread changes the runs each page comes back as its run is just then. */
+TEST(swapoff_while_changing)
+{
+	const char *dev = getenv("MANYPROTS_SWAP");
+	static struct mp_pair p = { .fd = -1 };
+	struct mp_run whole = { 1024, RW, MP_ANON, 0 };
+	struct changer c = { &p };
+	pthread_t thread;
+	size_t i, round;
+
+	if (!swap_on() || !dev || !*dev || !mp_system())
+		SKIP(return, "no swap device to turn off");
+	ASSERT_EQ(0, mp_map(&p, &whole, 1));
+	for (i = 0; i < p.npages; i++)
+		mp_both(&p, mp_put(b + i * PS, i));
+	for (round = 0; round < 3; round++) {
+		mp_both(&p, madvise(b, p.npages * PS, MADV_PAGEOUT));
+		c.stop = false;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, change_runs, &c));
+		EXPECT_EQ(0, swapoff(dev));
+		__atomic_store_n(&c.stop, true, __ATOMIC_RELEASE);
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, swapon(dev, 0));
+		ASSERT_EQ(MP_ACCERR, mp_put(p.base[MULTI] + PS, 1));
+		ASSERT_EQ(0, mp_same(0));
+	}
+	ASSERT_EQ(4, p.base[MULTI][4 * PS]);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
 /* Anonymous memory with runs, under real reclaim by a second process that wants it all. */

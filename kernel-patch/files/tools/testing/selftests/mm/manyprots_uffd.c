@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * userfaultfd and multi-protection VMAs: registering splits runs off as ordinary
- * VMAs, where missing, minor and write-protect faults are what they are; and
- * UFFDIO_MOVE takes pages out of runs.
+ * VMAs, where missing, minor and write-protect faults are what they are, and
+ * events tell what becomes of them; and UFFDIO_MOVE takes pages out of runs.
  */
 #include "manyprots_util.h"
 #include <linux/userfaultfd.h>
@@ -89,9 +89,28 @@ struct handler {
 	int stop[2];
 	pthread_t thread;
 	char *base;
-	unsigned long faults, kinds;
-	bool copy, minor, wp;
+	unsigned long faults, events, kinds;
+	int child;		/* what a child has inherited of @fd, or -1 */
 };
+
+/* What an event tells: which, and where, from the base on. */
+static unsigned long event_sum(struct handler *h, struct uffd_msg *msg)
+{
+	unsigned long base = (unsigned long)h->base;
+
+	switch (msg->event) {
+	case UFFD_EVENT_REMAP:
+		return (msg->arg.remap.from - base) * 3 + (msg->arg.remap.to - base) * 5 +
+		       msg->arg.remap.len * 7;
+	case UFFD_EVENT_REMOVE:
+	case UFFD_EVENT_UNMAP:
+		return (msg->arg.remove.start - base) * 11 + (msg->arg.remove.end - base) * 13;
+	case UFFD_EVENT_FORK:
+		h->child = msg->arg.fork.ufd;
+		fcntl(h->child, F_SETFL, O_NONBLOCK);
+	}
+	return msg->event;
+}
 
 static void *handle(void *arg)
 {
@@ -100,14 +119,23 @@ static void *handle(void *arg)
 	struct uffd_msg msg;
 
 	for (;;) {
-		struct pollfd p[2] = { { h->fd, POLLIN, 0 }, { h->stop[0], POLLIN, 0 } };
+		struct pollfd p[3] = {
+			{ h->fd, POLLIN, 0 }, { h->stop[0], POLLIN, 0 }, { h->child, POLLIN, 0 },
+		};
 		unsigned long addr, flags;
+		int fd;
 
-		poll(p, 2, -1);
+		poll(p, 3, -1);
 		if (p[1].revents)
 			return NULL;
-		if (read(h->fd, &msg, sizeof(msg)) != sizeof(msg))
+		fd = p[2].revents & POLLIN ? h->child : h->fd;
+		if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
 			continue;
+		if (msg.event != UFFD_EVENT_PAGEFAULT) {
+			h->events++;
+			h->kinds = h->kinds * 31 + event_sum(h, &msg);
+			continue;
+		}
 		addr = msg.arg.pagefault.address & -PS;
 		flags = msg.arg.pagefault.flags;
 		h->faults++;
@@ -115,18 +143,18 @@ static void *handle(void *arg)
 		if (flags & UFFD_PAGEFAULT_FLAG_WP) {
 			struct uffdio_writeprotect wp = { .range = { addr, PS } };
 
-			ioctl(h->fd, UFFDIO_WRITEPROTECT, &wp);
+			ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
 		} else if (flags & UFFD_PAGEFAULT_FLAG_MINOR) {
 			struct uffdio_continue c = { .range = { addr, PS } };
 
-			ioctl(h->fd, UFFDIO_CONTINUE, &c);
+			ioctl(fd, UFFDIO_CONTINUE, &c);
 		} else {
 			struct uffdio_copy c = { .dst = addr, .src = (unsigned long)page,
 						 .len = PS };
 
 			memset(page, 'u', PS);
 			page[0] = (addr - (unsigned long)h->base) / PS;
-			ioctl(h->fd, UFFDIO_COPY, &c);
+			ioctl(fd, UFFDIO_COPY, &c);
 		}
 	}
 }
@@ -135,6 +163,7 @@ static int handler_start(struct handler *h, int fd, char *base)
 {
 	memset(h, 0, sizeof(*h));
 	h->fd = fd;
+	h->child = -1;
 	h->base = base;
 	return pipe(h->stop) || pthread_create(&h->thread, NULL, handle, h);
 }
@@ -144,6 +173,8 @@ static long handler_end(struct handler *h)
 	if (write(h->stop[1], "", 1) != 1)
 		return -1;
 	pthread_join(h->thread, NULL);
+	if (h->child >= 0)
+		close(h->child);
 	close(h->stop[0]);
 	close(h->stop[1]);
 	return h->kinds & 0xffffffffUL;
@@ -235,6 +266,58 @@ TEST_F(anon, write_protect)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+static int faults_in_child(void *arg)
+{
+	char *m = arg;
+	int i, bad = 0;
+
+	for (i = 0; i < 12; i++)
+		bad += mp_read(m + i * PS) || m[i * PS] != (i == 1 ? 'x' : i < 10 ? i : 0);
+	return bad + (mp_put(m + 5 * PS, 1) != MP_ACCERR) + (mp_read(m + 13 * PS) != MP_ACCERR);
+}
+
+/*
+ * Events of what is registered within runs: a child's faults, a move, and what
+ * is dropped and unmapped together with runs beside it that are not registered.
+ */
+TEST_F(anon, events)
+{
+	int fd = uffd_open(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
+			   UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP);
+	struct handler h;
+	long sum[2];
+	int side;
+
+	if (fd < 0)
+		SKIP(return, "no events");
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	mp_both(&self->p, mp_put(b + PS, 'x'));
+	ASSERT_EQ(0, mp_both(&self->p, uffd_register(fd, b, 10 * PS,
+						     UFFDIO_REGISTER_MODE_MISSING)));
+	for (side = 0; side < 2; side++) {
+		char *m = self->p.base[side];
+
+		ASSERT_EQ(0, handler_start(&h, fd, m));
+		EXPECT_EQ(0, mp_in_child(faults_in_child, m));
+		EXPECT_EQ(9, h.faults);
+		/* from the registered part to beyond its end */
+		EXPECT_EQ(0, madvise(m + 8 * PS, 4 * PS, MADV_DONTNEED));
+		EXPECT_EQ(m + 32 * PS, mremap(m, 2 * PS, 2 * PS, MREMAP_MAYMOVE | MREMAP_FIXED,
+					      m + 32 * PS));
+		EXPECT_EQ('x', m[33 * PS]);
+		EXPECT_EQ(0, mp_read(m + 32 * PS));
+		EXPECT_EQ(0, munmap(m + 6 * PS, 5 * PS));
+		sum[side] = handler_end(&h);
+		/* fork, drop, move, and unmapping for the move and by itself */
+		EXPECT_EQ(5, h.events);
+	}
+	EXPECT_EQ(sum[0], sum[1]);
+	ASSERT_EQ(0, mp_both(&self->p, uffd_unregister(fd, b, 6 * PS)));
+	ASSERT_EQ(0, mp_both(&self->p, uffd_unregister(fd, b + 32 * PS, 2 * PS)));
+	close(fd);
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* Pages leave a run and arrive in an ordinary VMA; the run ends where the source does. */
 TEST_F(anon, move)
 {
@@ -307,6 +390,38 @@ TEST_F(anon, not_registered)
 				    ioctl(self->fd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0)));
 	ASSERT_EQ(3, mp_in_child(inherited, &self->p));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/*
+ * A shared mapping that cannot become writable: stock gives it an anon_vma on the
+ * way to the same error, and it can be duplicated as before.
+ */
+TEST(not_registered_shared)
+{
+	static const struct mp_run runs[] = {
+		{ 2, R, MP_FILE, 0 }, { 2, R, MP_FILE, 6 }, { 4, R, MP_FILE, 4 },
+	};
+	struct mp_pair p = { .mflags = MAP_SHARED };
+	int fd = uffd_open(0), file = mp_file(MP_MEMFD, 16);
+	struct uffdio_copy copy = { .src = (unsigned long)mp_text & -PS, .len = PS };
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+	p.fd = open(name, O_RDONLY);
+	if (fd < 0 || p.fd < 0)
+		SKIP(return, "no userfaultfd, or no /proc");
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	ASSERT_EQ(-ENOENT, mp_both(&p, (copy.dst = (unsigned long)b + 2 * PS,
+					ioctl(fd, UFFDIO_COPY, &copy) ? -errno : 0)));
+	ASSERT_EQ(0, mp_both(&p, mremap(b + 2 * PS, 0, 2 * PS, MREMAP_MAYMOVE | MREMAP_FIXED,
+					b + 64 * PS) == b + 64 * PS ? 0 : -errno));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	ASSERT_EQ(0, memcmp(p.base[MULTI] + 64 * PS, p.base[EQUIV] + 64 * PS, 2 * PS));
+	ASSERT_EQ(0, mp_both(&p, munmap(b + 64 * PS, 2 * PS)));
+	ASSERT_EQ(0, mp_both(&p, munmap(b, 8 * PS)));
+	close(fd);
+	close(p.fd);
+	close(file);
 }
 
 /* Out of the bss of a library. */
