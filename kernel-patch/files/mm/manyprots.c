@@ -1776,7 +1776,11 @@ again:
 		goto again;
 	}
 
-	error = manyprots_plan(&remap, vma);
+	/* As mmap(MAP_FIXED) asks. */
+	if (asked)
+		error = security_mmap_addr(remap.start);
+	if (!error)
+		error = manyprots_plan(&remap, vma);
 	if (error)
 		goto out_unlock;
 	manyprots_commit(&remap, vma);
