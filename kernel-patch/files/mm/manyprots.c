@@ -1372,7 +1372,11 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
 	    (mayflags & VM_MAYEXEC) && !manyprots_noexec(remap, vma))
 		prot |= PROT_EXEC;
-	if (prot == PROT_EXEC) {
+	if (keep) {
+		/* Whether a page was touched makes no difference to its key. */
+		pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, &view),
+						   prot, -1);
+	} else if (prot == PROT_EXEC) {
 		pkey = execute_only_pkey(current->mm);
 		if (pkey < 0)
 			pkey = 0;
