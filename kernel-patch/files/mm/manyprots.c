@@ -684,7 +684,8 @@ int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr)
 
 	mmap_assert_locked(real->vm_mm);
 	error = anon_vma_prepare(real);
-	if (!error && vma_is_manyprots(real))
+	/* A shared mapping that stock gives an anon_vma all the same has no use for it. */
+	if (!error && vma_is_manyprots(real) && !(real->vm_flags & VM_MAYSHARE))
 		error = vma_run_set_anon(real, addr);
 	if (!error && vma != real)
 		vma->anon_vma = real->anon_vma;
