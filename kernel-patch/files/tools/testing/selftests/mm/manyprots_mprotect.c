@@ -225,6 +225,10 @@ TEST_F(lib, pkeys)
 	mp_both(&self->p, syscall(__NR_pkey_mprotect, b + 7 * PS, PS, R, 13));
 	if (key >= 0) {
 		mp_both(&self->p, syscall(__NR_pkey_mprotect, b + LIB_DATA * PS, 2 * PS, RW, key));
+		/* Pages that nobody touched keep it under MAP_CHGPROT, too. */
+		mp_both(&self->p, side == MULTI && !mp_stock ?
+			mp_rfp(b + (LIB_DATA + 1) * PS, PS, R, 10, MAP_CHGPROT) :
+			mprotect(b + (LIB_DATA + 1) * PS, PS, R));
 		ASSERT_EQ(0, mp_same(MP_WRITES));
 		syscall(__NR_pkey_free, key);
 	}
