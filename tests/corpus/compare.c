@@ -88,11 +88,12 @@ static struct row {
 	int objects, one;
 	/* Of one object, least and most. */
 	int stock_min, stock_max, other_min, other_max;
-	long stock, other;
+	/* Of all, and how many more they may make: see corpus.h. */
+	long stock, other, more;
 } rows[1024];
 static int nrows;
 
-static void add_row(const char *shape, int stock, int other, bool one)
+static void add_row(const char *shape, int stock, int other, int more, bool one)
 {
 	struct row *r = rows;
 
@@ -109,6 +110,7 @@ static void add_row(const char *shape, int stock, int other, bool one)
 	r->one += one;
 	r->stock += stock;
 	r->other += other;
+	r->more += more;
 	r->stock_min = stock < r->stock_min ? stock : r->stock_min;
 	r->stock_max = stock > r->stock_max ? stock : r->stock_max;
 	r->other_min = other < r->other_min ? other : r->other_min;
@@ -213,7 +215,7 @@ static void compare_half(const struct record *a, const struct record *b, int i,
 	if (i == 0) {
 		snprintf(shape, sizeof(shape), "%s%s", a->shape,
 			 s->unrelocated ? ", not relocated" : "");
-		add_row(shape, was, is, o->vmas == 1);
+		add_row(shape, was, is, o->more, o->vmas == 1);
 	}
 	result(a->path, half_name[i], text);
 	if (!fine)
@@ -240,7 +242,7 @@ static void test_table(bool patched)
 
 	qsort(rows, nrows, sizeof(rows[0]), by_objects);
 	for (struct row *r = rows; r < rows + nrows; r++) {
-		fine = patched ? r->other <= r->stock : r->other == r->stock;
+		fine = patched ? r->other <= r->stock + r->more : r->other == r->stock;
 		for (size_t i = 0; patched && i < ARRAY_SIZE(promises); i++)
 			if (!strcmp(promises[i].shape, r->shape))
 				fine = r->stock_min == promises[i].stock &&

@@ -56,6 +56,13 @@ static const char *judge_kernel(const Elf64_Phdr *load, int n, bool stack)
 	return NULL;
 }
 
+/* The last page of the file's part has the beginning of bss. */
+static bool cleared_by_ld_so(const Elf64_Phdr *ph)
+{
+	return ph->p_memsz > ph->p_filesz &&
+	       (ph->p_vaddr + ph->p_filesz) & (PAGE - 1);
+}
+
 bool elf_read(const char *path, struct elf_shape *shape)
 {
 	Elf64_Phdr ph[MAX_PHDRS], load[MAX_PHDRS];
@@ -129,7 +136,8 @@ bool elf_read(const char *path, struct elf_shape *shape)
 	shape->pie = eh.e_type == ET_DYN;
 	shape->why_loader = judge_loader(&eh, load, n);
 	shape->why_kernel = judge_kernel(load, n, stack);
-	shape->call_more = n == 1 && relro && !bss;
+	shape->call_more = n == 1 &&
+		(load[0].p_flags & PF_W ? relro && !bss : cleared_by_ld_so(&load[0]));
 	return shape->by_loader || eh.e_type == ET_EXEC;
 no:
 	close(fd);
