@@ -196,6 +196,7 @@ static void check_tree(const struct vma_runs *runs, struct tree *tree)
 struct page {
 	pgoff_t pgoff;
 	u32 attr;
+	bool begins;	/* a run begins here */
 };
 
 #define NO_PAGES	4000
@@ -211,13 +212,6 @@ struct model {
 /* The linear index of page 0 of the universe, and its size. */
 static unsigned long origin, universe;
 
-static bool model_joins(const struct page *a, const struct page *b)
-{
-	if ((a->attr ^ b->attr) & ~VMA_RUN_ANON)
-		return false;
-	return (a->attr & VMA_RUN_ZEROFILL) || a->pgoff + 1 == b->pgoff;
-}
-
 static struct page *model_page(struct model *m, unsigned long index)
 {
 	return &m->page[index - origin];
@@ -226,45 +220,78 @@ static struct page *model_page(struct model *m, unsigned long index)
 /* The last page of the run at @index. */
 static unsigned long model_last(struct model *m, unsigned long index)
 {
-	while (index + 1 < origin + universe &&
-	       model_joins(model_page(m, index), model_page(m, index + 1)))
+	while (index + 1 < origin + universe && !model_page(m, index + 1)->begins)
 		index++;
 	return index;
 }
 
 static unsigned long model_first(struct model *m, unsigned long index)
 {
-	while (index > m->first &&
-	       model_joins(model_page(m, index - 1), model_page(m, index)))
+	while (!model_page(m, index)->begins)
 		index--;
 	return index;
 }
 
-static void model_replace(struct model *m, unsigned long window_first,
-			  unsigned long window_last, const struct vma_run *run)
+/*
+ * Are @a and the page after it, @b, alike?  Then they join if one of them is
+ * @new, unless that would give the ANON bit to the other one.
+ */
+static bool model_joins(const struct page *a, const struct page *b,
+			const struct page *new)
 {
-	unsigned long i, j;
+	const struct page *old = new == a ? b : a;
+
+	if ((a->attr ^ b->attr) & ~VMA_RUN_ANON)
+		return false;
+	if ((new->attr & VMA_RUN_ANON) && !(old->attr & VMA_RUN_ANON))
+		return false;
+	return (a->attr & VMA_RUN_ZEROFILL) || a->pgoff + 1 == b->pgoff;
+}
+
+static void model_join(struct model *m, unsigned long window_first,
+		       unsigned long window_last, const struct vma_run *run)
+{
+	struct page *first = model_page(m, run->first), *last = model_page(m, run->last);
+	bool left = run->first > window_first && model_joins(first - 1, first, first);
+	bool right = run->last < window_last && model_joins(last, last + 1, last);
+	unsigned long i, end;
+	u32 anon = 0;
+
+	if (left)
+		first->begins = false;
+	if (right)
+		last[1].begins = false;
+	i = model_first(m, run->first);
+	end = model_last(m, run->last);
+	for (unsigned long k = i; k <= end; k++)
+		anon |= model_page(m, k)->attr & VMA_RUN_ANON;
+	for (unsigned long k = i; k <= end; k++)
+		model_page(m, k)->attr |= anon;
+}
+
+static void model_replace(struct model *m, unsigned long window_first,
+			  unsigned long window_last, const struct vma_run *run,
+			  bool join)
+{
+	unsigned long i;
 
 	for (i = run->first; i <= run->last; i++) {
 		model_page(m, i)->attr = run->attr;
 		model_page(m, i)->pgoff = run->attr & VMA_RUN_ZEROFILL ? 0 :
 			run->pgoff + (i - run->first);
+		model_page(m, i)->begins = i == run->first;
 	}
+	if (i < origin + universe)
+		model_page(m, i)->begins = true;
 	m->first = window_first;
+	model_page(m, window_first)->begins = true;
+	if (join)
+		model_join(m, window_first, window_last, run);
 	for (i = window_last + 1; i < origin + universe; i++) {
 		*model_page(m, i) = *model_page(m, i - 1);
+		model_page(m, i)->begins = false;
 		if (!(model_page(m, i)->attr & VMA_RUN_ZEROFILL))
 			model_page(m, i)->pgoff++;
-	}
-	/* Joined runs share the bit. */
-	for (i = m->first; i < origin + universe; i = j + 1) {
-		u32 anon = 0;
-
-		j = model_last(m, i);
-		for (unsigned long k = i; k <= j; k++)
-			anon |= model_page(m, k)->attr & VMA_RUN_ANON;
-		for (unsigned long k = i; k <= j; k++)
-			model_page(m, k)->attr |= anon;
 	}
 }
 
@@ -302,8 +329,7 @@ static void check_sums(struct model *m)
 		model.account += !!(attr & VMA_RUN_ACCOUNT);
 		model.data += !!(attr & VM_WRITE);
 		model.exec += !(attr & VM_WRITE) && (attr & VM_EXEC);
-		count += i > first && !model_joins(model_page(m, i - 1),
-						   model_page(m, i));
+		count += i > first && model_page(m, i)->begins;
 	}
 	vma_runs_sum(m->runs, first, last, &sum);
 	check(!memcmp(&sum, &model, sizeof(sum)));
@@ -349,7 +375,7 @@ static struct vma_runs *anon_copy(struct vma_runs *runs, struct model *m,
 		run.first = search->first;
 	}
 	run.last = min(run.last, search->last);
-	copy = vma_runs_replace(runs, search->first, search->last, &run);
+	copy = vma_runs_replace_apart(runs, search->first, search->last, &run);
 	check(copy);
 	vma_runs_put(runs);
 	return copy;
@@ -496,7 +522,7 @@ static void model_create(struct model *m)
 
 	m->runs = vma_runs_create(run.first, run.pgoff, run.attr);
 	check(m->runs);
-	model_replace(m, run.first, run.last, &run);
+	model_replace(m, run.first, run.last, &run, false);
 }
 
 static void model_drop(struct model *m)
@@ -509,17 +535,21 @@ static void model_drop(struct model *m)
 static struct vma_runs *try_replace(const struct vma_runs *runs,
 				    unsigned long window_first,
 				    unsigned long window_last,
-				    const struct vma_run *run, bool may_fail)
+				    const struct vma_run *run, bool join,
+				    bool may_fail)
 {
+	struct vma_runs *(*replace)(const struct vma_runs *, unsigned long,
+				    unsigned long, const struct vma_run *) =
+		join ? vma_runs_replace : vma_runs_replace_apart;
 	size_t bytes = fake_bytes, objects = fake_objects;
 	struct vma_runs *copy;
 
 	fake_fail_after = may_fail && !below(3) ? 1 + below(8) : 0;
-	copy = vma_runs_replace(runs, window_first, window_last, run);
+	copy = replace(runs, window_first, window_last, run);
 	if (!copy) {
 		check(may_fail && !fake_fail_after);
 		check(fake_bytes == bytes && fake_objects == objects);
-		copy = vma_runs_replace(runs, window_first, window_last, run);
+		copy = replace(runs, window_first, window_last, run);
 		check(copy);
 	}
 	fake_fail_after = 0;
@@ -532,6 +562,7 @@ static void model_change(struct model *m, unsigned long pages)
 	unsigned long end = origin + universe;
 	pgoff_t old_first, old_last, new_first, new_last;
 	unsigned long window_first = m->first, window_last = end - 1;
+	bool join = below(8);
 	struct vma_runs *copy;
 	struct vma_run run;
 
@@ -558,13 +589,13 @@ static void model_change(struct model *m, unsigned long pages)
 		run.pgoff = below(universe);
 	}
 
-	copy = try_replace(m->runs, window_first, window_last, &run, true);
+	copy = try_replace(m->runs, window_first, window_last, &run, join, true);
 	vma_runs_hull(m->runs, window_last, &old_first, &old_last);
 	vma_runs_hull(copy, window_last, &new_first, &new_last);
 	check(new_first <= old_first && new_last >= old_last);
 	vma_runs_put(m->runs);
 	m->runs = copy;
-	model_replace(m, window_first, window_last, &run);
+	model_replace(m, window_first, window_last, &run, join);
 	vma_runs_find(copy, window_first, &run);
 	check(run.first == window_first);
 }
@@ -598,13 +629,32 @@ static void model_set_anon(struct model *m)
 		vma_runs_find(m->runs, index, &run);
 		run.last = min(run.last, last);
 		run.attr |= VMA_RUN_ANON;
-		copy = try_replace(m->runs, m->first, last, &run, true);
+		copy = try_replace(m->runs, m->first, last, &run, false, true);
 		vma_runs_put(m->runs);
 		m->runs = copy;
 	}
 	vma_runs_find(m->runs, index, &run);
 	for (i = run.first; i <= min(run.last, last); i++)
 		model_page(m, i)->attr |= VMA_RUN_ANON;
+}
+
+/* As __manyprots_forget_anon() in mm/manyprots.c. */
+static void model_forget_anon(struct model *m)
+{
+	unsigned long i, last = origin + universe - 1;
+	struct vma_runs *copy;
+	struct vma_run run;
+
+	for (i = m->first; i <= last; i = run.last + 1) {
+		vma_runs_find(m->runs, i, &run);
+		run.last = min(run.last, last);
+		run.attr &= ~VMA_RUN_ANON;
+		copy = try_replace(m->runs, m->first, last, &run, false, true);
+		vma_runs_put(m->runs);
+		m->runs = copy;
+	}
+	for (i = m->first; i <= last; i++)
+		model_page(m, i)->attr &= ~VMA_RUN_ANON;
 }
 
 static void model_fork(struct model *to, const struct model *from)
@@ -632,10 +682,10 @@ static void model_storm(struct model *m)
 		if (index < m->first)
 			continue;
 		copy = try_replace(m->runs, m->first, origin + universe - 1, &run,
-				   false);
+				   true, false);
 		vma_runs_put(m->runs);
 		m->runs = copy;
-		model_replace(m, m->first, origin + universe - 1, &run);
+		model_replace(m, m->first, origin + universe - 1, &run, true);
 	}
 }
 
@@ -655,6 +705,8 @@ static void models_step(void)
 		model_drop(m);
 	} else if (!below(60)) {
 		model_storm(m);
+	} else if (!below(60)) {
+		model_forget_anon(m);
 	} else if (!below(4)) {
 		model_set_anon(m);
 	} else {

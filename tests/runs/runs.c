@@ -296,7 +296,7 @@ static void test_churn(void)
 			.pgoff = page,
 		};
 		window = try_replace(runs[1], origin + page, origin + last, &run,
-				     true);
+				     true, true);
 		check_attrs(window, attr[1], page, last);
 		check_tree(window, &tree);
 		vma_runs_put(window);

@@ -101,7 +101,7 @@ static void set_anon(struct vma *vma)
 
 		run.attr |= VMA_RUN_ANON;
 		run.last = min(run.last, LAST);
-		copy = vma_runs_replace(runs, FIRST, LAST, &run);
+		copy = vma_runs_replace_apart(runs, FIRST, LAST, &run);
 		check(copy);
 		pthread_mutex_lock(&vma->page_table_lock);
 		done = vma->runs == runs;

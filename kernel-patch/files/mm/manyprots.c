@@ -645,9 +645,10 @@ static int vma_run_set_anon(struct vm_area_struct *vma, unsigned long addr)
 		if (done)
 			return 0;
 
+		/* As stock's faults merge nothing, and run_count stays. */
 		run.attr |= VMA_RUN_ANON;
-		copy = vma_runs_replace(runs, vma->vm_pgoff,
-					vma_last_index(vma), &run);
+		copy = vma_runs_replace_apart(runs, vma->vm_pgoff,
+					      vma_last_index(vma), &run);
 		if (!copy) {
 			vma_runs_put(runs);
 			return -ENOMEM;
@@ -846,21 +847,22 @@ bool manyprots_may_copy(struct vm_area_struct *vma)
 int __manyprots_forget_anon(struct vm_area_struct *vma)
 {
 	unsigned long index = vma->vm_pgoff, last = vma_last_index(vma);
-	struct vma_runs *runs = vma_runs_get(vma->vm_runs);
+	struct vma_runs *runs = vma_runs_get(vma->vm_runs), *old;
 	struct vma_run run;
 
-	for (; index <= last; index = run.last + 1) {
+	for (; runs && index <= last; index = run.last + 1) {
 		cond_resched();
 		vma_runs_find(runs, index, &run);
 		vma_run_cut(&run, vma->vm_pgoff, last);
 		if (!(run.attr & VMA_RUN_ANON))
 			continue;
 		run.attr &= ~VMA_RUN_ANON;
-		if (vma_runs_apply(vma, &runs, &run)) {
-			vma_runs_put(runs);
-			return -ENOMEM;
-		}
+		old = runs;
+		runs = vma_runs_replace_apart(old, vma->vm_pgoff, last, &run);
+		vma_runs_put(old);
 	}
+	if (!runs)
+		return -ENOMEM;
 
 	vma_start_write(vma);
 	vma_runs_publish(vma, runs, false);
@@ -1005,11 +1007,11 @@ static struct vma_runs *manyprots_pick_runs(struct vm_area_struct *vma)
 	struct vma_run run;
 
 	vma_run_at(vma, vma->vm_start, &run);
-	runs = vma_runs_replace(vma->vm_runs, run.first, run.last, &run);
+	runs = vma_runs_replace_apart(vma->vm_runs, run.first, run.last, &run);
 	while (runs && run.last < last) {
 		vma_run_at(vma, vma_index_addr(vma, run.last + 1), &run);
 		old = runs;
-		runs = vma_runs_replace(old, vma->vm_pgoff, run.last, &run);
+		runs = vma_runs_replace_apart(old, vma->vm_pgoff, run.last, &run);
 		vma_runs_put(old);
 	}
 	return runs;
@@ -1036,8 +1038,8 @@ static void manyprots_trim(struct vm_area_struct *vma)
 		runs = manyprots_pick_runs(vma);
 	} else {
 		vma_run_at(vma, vma->vm_start, &run);
-		runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
-					vma_last_index(vma), &run);
+		runs = vma_runs_replace_apart(vma->vm_runs, vma->vm_pgoff,
+					      vma_last_index(vma), &run);
 	}
 	if (!runs)
 		return;

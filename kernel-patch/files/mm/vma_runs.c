@@ -837,20 +837,31 @@ static bool vma_run_joins(const struct vma_run_entry *a,
  * merged VMAs share the one anon_vma.
  */
 static void vma_run_change_add(struct vma_run_change *change,
-			       const struct vma_run_entry *run)
+			       const struct vma_run_entry *run, bool join)
 {
 	struct vma_run_piece *piece = &change->piece[VMA_RUN_CHANGE];
 
-	if (piece->nr && vma_run_joins(&change->run[piece->nr - 1], run))
+	if (join && vma_run_joins(&change->run[piece->nr - 1], run))
 		change->run[piece->nr - 1].attr |= run->attr & VMA_RUN_ANON;
 	else
 		change->run[piece->nr++] = *run;
 }
 
+/*
+ * May the new @run be joined with its neighbour @next, if they are alike?  Not
+ * if that would give @next the ANON bit: is_mergeable_anon_vma() does not give
+ * a changed VMA's anon_vma to a neighbour without, but the other way.
+ */
+static bool vma_run_welcomes(const struct vma_run_entry *run,
+			     const struct vma_run_entry *next)
+{
+	return !(run->attr & ~next->attr & VMA_RUN_ANON);
+}
+
 /* Put together the runs of the leaves in which the change begins and ends. */
 static void vma_run_change_leaves(struct vma_run_change *change,
 				  const struct vma_runs *runs, u32 from, u32 to,
-				  const struct vma_run_entry *run)
+				  const struct vma_run_entry *run, bool join)
 {
 	u32 base = vma_runs_base(runs);
 	const struct vma_run_node *leaf;
@@ -861,14 +872,15 @@ static void vma_run_change_leaves(struct vma_run_change *change,
 	change->piece[VMA_RUN_CHANGE].entry = change->run;
 
 	vma_run_path_find(&change->left, runs, from ? from - 1 : 0);
+	leaf = change->left.node[0];
+	slot = change->left.slot[0];
 	if (from) {
-		leaf = change->left.node[0];
-		slot = change->left.slot[0];
 		vma_run_set_piece(&change->piece[VMA_RUN_BEFORE], leaf, 0, slot);
-		vma_run_change_add(change, &leaf->run[slot]);
+		vma_run_change_add(change, &leaf->run[slot], false);
 	}
 	if (run)
-		vma_run_change_add(change, run);
+		vma_run_change_add(change, run, join && from &&
+				   vma_run_welcomes(run, &leaf->run[slot]));
 
 	vma_run_path_find(&change->right, runs, to ? to : U32_MAX);
 	if (to) {
@@ -878,7 +890,8 @@ static void vma_run_change_leaves(struct vma_run_change *change,
 		if (!(rest.attr & VMA_RUN_ZEROFILL))
 			rest.pgoff += (u32)(base + to - rest.start);
 		rest.start = base + to;
-		vma_run_change_add(change, &rest);
+		vma_run_change_add(change, &rest,
+				   join && vma_run_welcomes(run, &rest));
 		vma_run_set_piece(&change->piece[VMA_RUN_AFTER], leaf, slot + 1,
 				  leaf->nr);
 	}
@@ -1172,10 +1185,12 @@ static noinline_for_stack bool vma_runs_make_index(struct vma_runs *copy,
 /*
  * A copy of a map in which @run, or nothing, is in the place of the pages from
  * @from up to and without @to, counted from the map's first page.  @from is 0
- * for the map's beginning, @to is 0 for its end.
+ * for the map's beginning, @to is 0 for its end.  @join: @run may become one
+ * with its neighbours.
  */
 static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
-					u32 to, const struct vma_run_entry *run)
+					u32 to, const struct vma_run_entry *run,
+					bool join)
 {
 	struct vma_runs *copy = NULL;
 	struct vma_run_change change;
@@ -1183,7 +1198,7 @@ static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 
 	change.runs = NULL;
 	change.nr_made = 0;
-	vma_run_change_leaves(&change, runs, from, to, run);
+	vma_run_change_leaves(&change, runs, from, to, run, join);
 	level = vma_run_change_levels(&change);
 	if (level >= 0)
 		copy = vma_runs_alloc(level, vma_run_pieces_nr(change.piece));
@@ -1206,7 +1221,7 @@ static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 /* vma_runs_change() with nothing, of a map that nobody else uses. */
 static struct vma_runs *vma_runs_cut(struct vma_runs *runs, u32 from, u32 to)
 {
-	struct vma_runs *copy = vma_runs_change(runs, from, to, NULL);
+	struct vma_runs *copy = vma_runs_change(runs, from, to, NULL, false);
 
 	vma_runs_put(runs);
 	return copy;
@@ -1249,31 +1264,11 @@ struct vma_runs *vma_runs_create(unsigned long first, pgoff_t pgoff, u32 attr)
 	return runs;
 }
 
-/**
- * vma_runs_replace - make a changed copy of a map
- * @runs: the map; the caller holds a reference that keeps its ANON bits from
- *	being set, or keeps it from changing otherwise
- * @window_first: linear page index of the first page that the copy must hold
- * @window_last: of the last one
- * @run: what the pages from @run->first to @run->last, which lie in the
- *	window, become
- *
- * The copy holds the window only, its last run without an end.  Runs that
- * have become equal are joined; pages outside @run keep their attributes.
- *
- * The hull of the copy covers that of @runs, so that a change of protection
- * leaves the VMA where it is in i_mmap.  A change of offset may leave it
- * larger than needed.
- *
- * Takes time and memory in proportion to the logarithm of the number of runs.
- *
- * Context: process context, may sleep.
- * Return: a map with one reference, NULL without memory.
- */
-struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
-				  unsigned long window_first,
-				  unsigned long window_last,
-				  const struct vma_run *run)
+/* vma_runs_replace(), and without @join vma_runs_replace_apart(). */
+static struct vma_runs *vma_runs_copy(const struct vma_runs *runs,
+				      unsigned long window_first,
+				      unsigned long window_last,
+				      const struct vma_run *run, bool join)
 {
 	bool before = run->first > window_first, after = run->last < window_last;
 	bool file = !(run->attr & VMA_RUN_ZEROFILL);
@@ -1287,7 +1282,8 @@ struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
 	struct vma_run old;
 
 	copy = vma_runs_change(runs, before ? (u32)run->first - base : 0,
-			       after ? (u32)run->last + 1 - base : 0, &entry);
+			       after ? (u32)run->last + 1 - base : 0, &entry,
+			       join);
 	if (copy && before && (u32)window_first != base)
 		copy = vma_runs_cut(copy, 0, (u32)window_first - base);
 	if (!copy)
@@ -1311,6 +1307,58 @@ struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
 		vma_runs_widen_hull(copy, old.pgoff,
 				    old.pgoff + (window_last - old.first));
 	return copy;
+}
+
+/**
+ * vma_runs_replace - make a changed copy of a map
+ * @runs: the map; the caller holds a reference that keeps its ANON bits from
+ *	being set, or keeps it from changing otherwise
+ * @window_first: linear page index of the first page that the copy must hold
+ * @window_last: of the last one
+ * @run: what the pages from @run->first to @run->last, which lie in the
+ *	window, become
+ *
+ * The copy holds the window only, its last run without an end.  @run is joined
+ * with a neighbour that is equal but for the ANON bit, as stock merges VMAs:
+ * the joined run has the bit if one had it, and if @run has it and the neighbour
+ * does not, they stay apart.
+ *
+ * The hull of the copy covers that of @runs, so that a change of protection
+ * leaves the VMA where it is in i_mmap.  A change of offset may leave it
+ * larger than needed.
+ *
+ * Takes time and memory in proportion to the logarithm of the number of runs.
+ *
+ * Context: process context, may sleep.
+ * Return: a map with one reference, NULL without memory.
+ */
+struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
+				  unsigned long window_first,
+				  unsigned long window_last,
+				  const struct vma_run *run)
+{
+	return vma_runs_copy(runs, window_first, window_last, run, true);
+}
+
+/**
+ * vma_runs_replace_apart - vma_runs_replace() that joins nothing
+ * @runs: the map
+ * @window_first: linear page index of the first page that the copy must hold
+ * @window_last: of the last one
+ * @run: what the pages from @run->first to @run->last become
+ *
+ * For what merges no VMAs in stock.  A run that is replaced as a whole is one
+ * afterwards, whatever its neighbours are.
+ *
+ * Context: as for vma_runs_replace().
+ * Return: a map with one reference, NULL without memory.
+ */
+struct vma_runs *vma_runs_replace_apart(const struct vma_runs *runs,
+					unsigned long window_first,
+					unsigned long window_last,
+					const struct vma_run *run)
+{
+	return vma_runs_copy(runs, window_first, window_last, run, false);
 }
 
 /**

@@ -275,6 +275,34 @@ static void anon_bit_is_inherited(struct kunit *test)
 	vma_runs_put(runs);
 }
 
+/* A changed run gives its ANON bit to no neighbour without, but takes one. */
+static void anon_bit_is_not_given_away(struct kunit *test)
+{
+	struct vma_runs *runs = library(test);
+	struct vma_run run = {
+		.first = FIRST + 14,
+		.last = FIRST + 15,
+		.pgoff = 13,
+		.attr = RW,
+	};
+	struct vma_runs *apart;
+
+	KUNIT_EXPECT_TRUE(test, vma_runs_try_set_anon(runs, FIRST + 14));
+	runs = replace(test, runs, 14, 15, 13, RW | VMA_RUN_ANON);
+	expect_run(test, runs, 14, 14, 15, 13, RW | VMA_RUN_ANON);
+	expect_run(test, runs, 16, 16, 19, 15, RW);
+
+	apart = vma_runs_replace_apart(runs, FIRST, LAST, &run);
+	KUNIT_ASSERT_NOT_NULL(test, apart);
+	expect_run(test, apart, 14, 14, 15, 13, RW);
+	expect_run(test, apart, 16, 16, 19, 15, RW);
+	vma_runs_put(apart);
+
+	runs = replace(test, runs, 16, 19, 15, RW);
+	expect_run(test, runs, 16, 14, 19, 13, RW | VMA_RUN_ANON);
+	vma_runs_put(runs);
+}
+
 /* fork() asks for these: adjacent ones in one go. */
 static void anon_runs_are_found_together(struct kunit *test)
 {
@@ -376,6 +404,7 @@ static struct kunit_case vma_runs_cases[] = {
 	KUNIT_CASE(all_file_runs_come_by_address),
 	KUNIT_CASE(window_bounds_what_is_found),
 	KUNIT_CASE(anon_bit_is_inherited),
+	KUNIT_CASE(anon_bit_is_not_given_away),
 	KUNIT_CASE(anon_runs_are_found_together),
 	KUNIT_CASE(shared_map_gets_no_anon_bit),
 	KUNIT_CASE(copy_is_cut_to_its_window),

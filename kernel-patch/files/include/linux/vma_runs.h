@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The run map of a multi-protection VMA: an ordered set of runs, keyed by
- * linear page index.  A run is a maximal stretch of pages with the same
- * protection, kind (file or anonymous), consecutive file page offsets and the
- * same accounting.
+ * linear page index.  A run is a stretch of pages with the same protection,
+ * kind (file or anonymous), consecutive file page offsets and the same
+ * accounting.  Runs that follow each other may be alike where stock would not
+ * have merged VMAs, because of the ANON bit.
  *
  * This is the data structure alone.  It knows nothing of VMAs, page tables or
  * locks, so that it can be built and fuzzed in userspace; what the runs mean
@@ -80,6 +81,10 @@ struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
 				  unsigned long window_first,
 				  unsigned long window_last,
 				  const struct vma_run *run);
+struct vma_runs *vma_runs_replace_apart(const struct vma_runs *runs,
+					unsigned long window_first,
+					unsigned long window_last,
+					const struct vma_run *run);
 struct vma_runs *vma_runs_get(struct vma_runs *runs);
 void vma_runs_put(struct vma_runs *runs);
 void vma_runs_find(const struct vma_runs *runs, unsigned long index,

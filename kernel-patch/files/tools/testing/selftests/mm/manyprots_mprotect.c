@@ -123,6 +123,23 @@ TEST_F(lib, anon_bit_is_sticky)
 	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_DATA * PS, PS, RX, 9, MAP_CHGPROT));
 }
 
+/* Written text that becomes what its clean neighbours are does not make them written. */
+TEST_F(lib, clean_beside_written)
+{
+	char *m = self->p.base[MULTI];
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	ASSERT_EQ(1, mp_both(&self->p, pwrite(mp_mem_fd(), "x", 1, (off_t)(unsigned long)b +
+					      (LIB_RX + 1) * PS)));
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_RX * PS, 4 * PS, R)));
+	ASSERT_EQ(0, mp_same(0));
+	EXPECT_EQ(-EACCES, mp_rfp(m + (LIB_RX + 1) * PS, PS, RX, LIB_RX + 1, MAP_CHGPROT));
+	EXPECT_EQ(0, mp_rfp(m + (LIB_RX - 1) * PS, PS, RX, LIB_RX - 1, MAP_CHGPROT));
+	EXPECT_EQ(0, mp_rfp(m + LIB_RO * PS, PS, RX, LIB_RO, MAP_CHGPROT));
+	ASSERT_TRUE(mp_one_vma());
+}
+
 /* A range that runs from an ordinary VMA through a multi-protection one into another. */
 TEST_F(lib, spans_neighbours)
 {
