@@ -476,9 +476,11 @@ static void join(void)
  */
 static bool told_by_presence(unsigned long addr, unsigned int n)
 {
-	unsigned long end = addr + n * PS;
+	unsigned long end;
 	int i;
 
+	addr &= ~(PS - 1);
+	end = addr + n * PS;
 	if (!lax || !(depth || reclaimed))
 		return false;
 	read_maps(false);

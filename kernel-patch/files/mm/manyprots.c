@@ -423,42 +423,135 @@ bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff)
 	return times > MANYPROTS_FEW;
 }
 
-/**
- * manyprots_has_page_tables - may there be page table entries in a VMA?
- * @vma: a multi-protection VMA that was found in i_mmap
- *
- * Context: i_mmap_rwsem held, which keeps the page tables from being freed, but
- * not from being made.  Who makes them knows about whoever walks i_mmap, as
- * there may be no entry in them yet either.
- * Return: false if there are no page tables for any of its pages.
+/*
+ * The first address from @addr on, up to @end, that may have a page table entry,
+ * or @end.
  */
-bool manyprots_has_page_tables(struct vm_area_struct *vma)
+static unsigned long manyprots_next_table(struct mm_struct *mm,
+					  unsigned long addr, unsigned long end)
 {
-	unsigned long addr, next;
+	unsigned long next;
 	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud;
 	pmd_t *pmd;
 
-	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
-		pgd = pgd_offset(vma->vm_mm, addr);
-		next = pgd_addr_end(addr, vma->vm_end);
+	for (; addr < end; addr = next) {
+		pgd = pgd_offset(mm, addr);
+		next = pgd_addr_end(addr, end);
 		if (!pgd_present(*pgd))
 			continue;
 		p4d = p4d_offset(pgd, addr);
-		next = p4d_addr_end(addr, vma->vm_end);
+		next = p4d_addr_end(addr, end);
 		if (!p4d_present(*p4d))
 			continue;
 		pud = pud_offset(p4d, addr);
-		next = pud_addr_end(addr, vma->vm_end);
+		next = pud_addr_end(addr, end);
 		if (!pud_present(*pud))
 			continue;
 		pmd = pmd_offset(pud, addr);
-		next = pmd_addr_end(addr, vma->vm_end);
+		next = pmd_addr_end(addr, end);
 		if (!pmd_none(pmdp_get_lockless(pmd)))
-			return true;
+			break;
 	}
-	return false;
+	return addr;
+}
+
+/* How many runs can have page table entries at most, by the page tables. */
+static unsigned long manyprots_max_mapped(struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, end = vma->vm_end, nr = 0;
+
+	while ((addr = manyprots_next_table(vma->vm_mm, addr, end)) < end) {
+		nr += PTRS_PER_PTE;
+		addr = pmd_addr_end(addr, end);
+	}
+	return nr;
+}
+
+/*
+ * There are no page tables from @v, which is the view of a run inside of @vma,
+ * up to @next.  Make it what is before the run there, so that what begins
+ * between and has the same file page offset is passed over.
+ *
+ * For those that begin at the same offset vma_runs_find_file() goes by the
+ * lower half of the linear page index, so not farther than that goes up.
+ */
+static void vma_view_skip(struct vm_area_struct *vma, struct vm_area_struct *v,
+			  unsigned long next)
+{
+	struct vma_run run;
+
+	vma_run_at(vma, min(next, vma->vm_end - PAGE_SIZE), &run);
+	v->vm_end = vma_index_addr(vma, run.first);
+	v->vm_start = v->vm_end - PAGE_SIZE;
+}
+
+/**
+ * vma_mapped_view - the next view that may have page table entries
+ * @vma: a multi-protection VMA that was found in i_mmap
+ * @walk: memory for the view, and where the walk is
+ * @v: the view that it found last, NULL to begin
+ * @first: first file page offset
+ * @last: last file page offset
+ *
+ * Children of fork() share a run map at no cost, and a map may have many runs
+ * of one file page.  Only page tables bound the work that they can make for
+ * others, so runs without page tables are not visited one by one: those of one
+ * file page are passed over up to the next page table, and where a range of
+ * file pages has more such runs than the page tables have entries, it goes by
+ * address instead.  Then a run may be visited twice.
+ *
+ * Context: i_mmap_rwsem held, which keeps the page tables from being freed, but
+ * not from being made.  Who makes them knows about whoever walks i_mmap, as
+ * there may be no entry in them yet either.
+ * Return: the view, NULL at the end.
+ */
+struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
+				       struct vma_mapped_walk *walk,
+				       struct vm_area_struct *v,
+				       pgoff_t first, pgoff_t last)
+{
+	unsigned long end, next, above;
+
+	if (!v) {
+		walk->misses = 0;
+		walk->by_address = false;
+	}
+
+	for (;;) {
+		if (walk->by_address)
+			v = __vma_file_view(vma, v, 0, ULONG_MAX, &walk->view);
+		else
+			v = __vma_file_view(vma, v, first, last, &walk->view);
+		if (!v)
+			return NULL;
+
+		end = vma->vm_end;
+		above = U32_MAX - (u32)vma_index(vma, v->vm_start);
+		if ((end - v->vm_start) >> PAGE_SHIFT > above)
+			end = v->vm_start + (above << PAGE_SHIFT) + PAGE_SIZE;
+		next = manyprots_next_table(vma->vm_mm, v->vm_start, end);
+		if (next < v->vm_end) {
+			if (!walk->by_address ||
+			    (v->vm_pgoff <= last && v->vm_pgoff + vma_pages(v) > first))
+				return v;
+			continue;
+		}
+		cond_resched();
+		/* Nothing at all, as in most children. */
+		if (!walk->misses++ &&
+		    manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end) == vma->vm_end)
+			return NULL;
+		/* What is at the ends has no place in the order. */
+		if (v->vm_start != vma->vm_start && v->vm_end != vma->vm_end)
+			vma_view_skip(vma, v, next);
+		if (!walk->by_address && !(walk->misses % PTRS_PER_PTE) &&
+		    walk->misses > manyprots_max_mapped(vma)) {
+			walk->by_address = true;
+			v = NULL;
+		}
+	}
 }
 
 /* What the runs of a multi-protection VMA have in a range, in pages. */

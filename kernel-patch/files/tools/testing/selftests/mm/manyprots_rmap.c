@@ -466,4 +466,102 @@ TEST(pageout_unmaps)
 	ASSERT_EQ(0, mp_same(0));
 }
 
+/*
+ * A walk of i_mmap passes over what has no page tables.  Runs of one page and of
+ * hundreds, which lie over the bounds of page tables, map a small file all over
+ * a VMA that has few page tables; whatever part of the file goes must be gone
+ * everywhere: what is read afterwards is zero.
+ */
+#define SPARSE_PAGES	(16UL * 512)
+#define SPARSE_FILE	1024UL
+#define SPARSE_TOUCH	60
+
+static unsigned long sparse_seed;
+static unsigned long sparse_random(unsigned long below)
+{
+	sparse_seed = sparse_seed * 6364136223846793005UL + 1442695040888963407UL;
+	return (sparse_seed >> 33) % below;
+}
+
+/* Fills the file with what is not zero. */
+static int sparse_fill(int fd)
+{
+	static char page[4096 * 16];
+	unsigned long i;
+
+	memset(page, 'x', sizeof(page));
+	for (i = 0; i < SPARSE_FILE * PS; i += sizeof(page))
+		if (pwrite(fd, page, sizeof(page), i) != sizeof(page))
+			return -1;
+	return 0;
+}
+
+/* Punches @n pages at @from; the pages of @m at @touched had been read before. */
+static long sparse_punch(char *m, int fd, const unsigned long *touched,
+			 const unsigned long *maps, unsigned long from, unsigned long n)
+{
+	long wrong = 0;
+	int i;
+
+	for (i = 0; i < SPARSE_TOUCH; i++)
+		wrong += *(volatile char *)(m + touched[i] * PS) != 'x';
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from * PS, n * PS))
+		return -1;
+	for (i = 0; i < SPARSE_TOUCH; i++) {
+		bool gone = maps[touched[i]] >= from && maps[touched[i]] < from + n;
+
+		wrong += *(volatile char *)(m + touched[i] * PS) != (gone ? 0 : 'x');
+	}
+	return wrong;
+}
+
+TEST(sparse_page_tables)
+{
+	static unsigned long maps[SPARSE_PAGES], touched[SPARSE_TOUCH];
+	unsigned long i, j, n, tables, from;
+	int fd, round;
+	char *m;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	fd = memfd_create("sparse", 0);
+	ASSERT_NE(-1, fd);
+	ASSERT_EQ(0, ftruncate(fd, SPARSE_PAGES * PS));
+	for (round = 0; round < 60; round++) {
+		sparse_seed = round;
+		ASSERT_EQ(0, sparse_fill(fd));
+		m = mmap(NULL, SPARSE_PAGES * PS, R, MAP_SHARED, fd, 0);
+		ASSERT_NE(MAP_FAILED, m);
+		/* Long and short runs; runs of a page; one page everywhere. */
+		for (i = 0; i < SPARSE_PAGES; i += n) {
+			n = round % 3 ? 1 : 1 + sparse_random(sparse_random(4) ? 3 : 700);
+			n = n < SPARSE_PAGES - i ? n : SPARSE_PAGES - i;
+			/* Few offsets: runs that begin with the same page are in order. */
+			from = round % 3 == 2 ? 7 : sparse_random(4) * 64;
+			if (round % 3 == 1 && i >= 2048)
+				n = SPARSE_PAGES - i, from = SPARSE_FILE;
+			ASSERT_EQ(0, mp_rfp(m + i * PS, n * PS, R, from, MAP_CHGPROT));
+			for (j = 0; j < n; j++)
+				maps[i + j] = from + j;
+		}
+		/* Reads make the page tables; a walk that misses one finds out. */
+		tables = 1 + sparse_random(4);
+		for (i = 0; i < SPARSE_TOUCH; i++) {
+			do {
+				j = sparse_random(tables) * 5 * 512 % SPARSE_PAGES;
+				j = (j + sparse_random(512)) % SPARSE_PAGES;
+			} while (maps[j] >= SPARSE_FILE);
+			touched[i] = j;
+		}
+		from = maps[touched[0]];
+		ASSERT_EQ(0, sparse_punch(m, fd, touched, maps, from, 1));
+		ASSERT_EQ(0, sparse_fill(fd));
+		n = 1 + sparse_random(SPARSE_FILE - 1);
+		from = sparse_random(SPARSE_FILE - n);
+		ASSERT_EQ(0, sparse_punch(m, fd, touched, maps, from, n));
+		ASSERT_EQ(0, munmap(m, SPARSE_PAGES * PS));
+	}
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
