@@ -132,6 +132,23 @@ static bool no_change(const struct record_call *a, const struct record_call *b)
 #define ANON_PGOFF 1	/* compare vm_pgoff of anonymous VMAs */
 #define ADDRESSES 2	/* compare mmap_addr */
 #define ONE_KERNEL 4	/* not the same on another one */
+#define BACKED 8	/* which file and rights, by whatever hook: see on_overlay() */
+
+/* What is asked for at all, each once. */
+static void tell_rights(int side)
+{
+	char *out = text[side], *end = out + STEP_TEXT, line[256];
+
+	*out = 0;
+	for (struct record_call *c = calls[side]; c < calls[side] + ncalls[side]; c++) {
+		if (c->hook != RECORD_MMAP_FILE && c->hook != RECORD_FILE_MPROTECT)
+			continue;
+		snprintf(line, sizeof(line), "file=%s reqprot=%llx prot=%llx\n",
+			 file_name(c), c->reqprot, c->prot);
+		if (!strstr(text[side], line))
+			out += snprintf(out, end - out, "%s", line);
+	}
+}
 
 /* A side's calls as text, in the form of the head comment. */
 static void tell(int side, int flags)
@@ -141,6 +158,8 @@ static void tell(int side, int flags)
 	char *out = text[side], *end = out + STEP_TEXT, line[256];
 	int i, n = ncalls[side];
 
+	if (flags & BACKED)
+		return tell_rights(side);
 	*out = 0;
 	for (i = 0; i < n; i++) {
 		if (c[i].hook != RECORD_MMAP_FILE)
@@ -531,7 +550,13 @@ TEST_F(lib, index_of_bss)
 	ASSERT_EQ(0, mp_same(0));
 }
 
-/* ---- files on an overlay: what is mapped is another file, of the layer below ---- */
+/*
+ * ---- files on an overlay: what is mapped is another file, of the layer below ----
+ *
+ * mmap() asks about both of them with a hook each, for which it has the file that
+ * was opened.  A mapping has not, so MAP_CHGPROT asks the hook of mprotect(), in
+ * which modules look at both as well.
+ */
 
 static void on_overlay(struct __test_metadata *_metadata, enum mp_where where)
 {
@@ -540,7 +565,7 @@ static void on_overlay(struct __test_metadata *_metadata, enum mp_where where)
 	pair.fd = mp_file(where, LIB_FILE_PAGES);
 	ASSERT_GE(pair.fd, 0);
 	ASSERT_EQ(0, mp_map_runs(&pair, mp_library));
-	step_flags("text", ONE_KERNEL, chg(at(LIB_RX), 4, RX, 2), remap(at(LIB_RX), 4, RX, false, 2));
+	step_flags("text", ONE_KERNEL | BACKED, chg(at(LIB_RX), 4, RX, 2), remap(at(LIB_RX), 4, RX, false, 2));
 	step_flags("mprotect", ONE_KERNEL, protect(b, LIB_PAGES, R), protect(b, LIB_PAGES, R));
 	close(pair.fd);
 	ASSERT_EQ(0, mp_bad);
