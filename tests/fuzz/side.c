@@ -57,6 +57,7 @@ static char file_name[NR_FILES][256];
 static bool touched;		/* a private page may be there: charges depend on merges */
 static bool marked;		/* advice or locks are on some mapping */
 static bool reclaimed;		/* what is in memory depends on the time */
+static bool apart;		/* a mapping beside runs that is merged on the other side */
 static int uffd = -1;
 static bool limited;		/* RLIMIT_DATA */
 static bool lax;		/* User-mode Linux */
@@ -471,8 +472,9 @@ static void join(void)
 
 /*
  * User-mode Linux asks for the right to read only if a page is not there.
- * Whether fork() copied what may not be read depends on how stock merged, and
- * what else may be there on one side only is said by @reclaimed.
+ * Whether fork() copied what may not be read depends on how stock merged, as
+ * does, with @apart, what a fault maps around it; what else may be there on one
+ * side only is said by @reclaimed.
  */
 static bool told_by_presence(unsigned long addr, unsigned int n)
 {
@@ -481,7 +483,7 @@ static bool told_by_presence(unsigned long addr, unsigned int n)
 
 	addr &= ~(PS - 1);
 	end = addr + n * PS;
-	if (!lax || !(depth || reclaimed))
+	if (!lax || !(depth || reclaimed || apart))
 		return false;
 	read_maps(false);
 	for (i = 0; i < nr_entries; i++)
@@ -968,6 +970,7 @@ static void op_chg(const struct fuzz_step *s, bool anon)
 		r = me == MULTI ? 0 : equivalent(s, n, zero, pgoff, marked, 0);
 		break;
 	case HINT_FALLBACK:
+		apart = true;
 		r = equivalent(s, n, zero, pgoff, false, 0);
 		break;
 	default:
@@ -1663,6 +1666,7 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 
 		if (!shm->present[kind])
 			kind = head.kind;
+		apart = true;
 		if ((s.prot & PROT_WRITE) && (fuzz_kinds[kind].flags & MAP_SHARED))
 			shm->dirty[me][fuzz_kinds[kind].file] = true;
 		same_mmap(s.at, n, s.prot, kind, s.off % FILE_PAGES,
