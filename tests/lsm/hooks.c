@@ -143,8 +143,9 @@ static void tell_rights(int side)
 	for (struct record_call *c = calls[side]; c < calls[side] + ncalls[side]; c++) {
 		if (c->hook != RECORD_MMAP_FILE && c->hook != RECORD_FILE_MPROTECT)
 			continue;
-		snprintf(line, sizeof(line), "file=%s reqprot=%llx prot=%llx\n",
-			 file_name(c), c->reqprot, c->prot);
+		/* The layer's file has the number of the overlay's on another device. */
+		snprintf(line, sizeof(line), "ino=%llu reqprot=%llx prot=%llx\n",
+			 c->ino, c->reqprot, c->prot);
 		if (!strstr(text[side], line))
 			out += snprintf(out, end - out, "%s", line);
 	}
