@@ -1202,6 +1202,43 @@ struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
 }
 
 /**
+ * manyprots_part - a part of a VMA is going to differ from the rest
+ * @vmi: VMA iterator at the VMA; at that of the part afterwards
+ * @vmap: the VMA; that of the part afterwards
+ * @prev: the VMA before @start, or the VMA itself if it begins there; updated
+ * @start: first address of the part
+ * @end: address after it; the VMA holds all of the part
+ * @flags: the vm_flags that the part is going to have; updated
+ *
+ * For what calls vma_modify() next.  A part of one run becomes an ordinary VMA,
+ * which can merge with what is next to it and has the same already.  Else who
+ * does this page by page would need a VMA for each page, and stock one.  Of an
+ * ordinary VMA, or several runs, nothing is changed.
+ *
+ * Context: mmap_lock held for writing.
+ * Return: 0 or a negative error.
+ */
+int manyprots_part(struct vma_iterator *vmi, struct vm_area_struct **vmap,
+		   struct vm_area_struct **prev, unsigned long start,
+		   unsigned long end, vm_flags_t *flags)
+{
+	struct vm_area_struct *vma = *vmap;
+	vm_flags_t change = *flags ^ vma->vm_flags;
+
+	if (!vma_is_manyprots(vma) || vma_run_end(vma, start) < end)
+		return 0;
+	vma = manyprots_isolate(vma, start, end);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+	*vmap = vma;
+	*flags = vma->vm_flags ^ change;
+	find_vma_prev(vma->vm_mm, start, prev);
+	vma_iter_init(vmi, vma->vm_mm, start);
+	vma_iter_load(vmi);
+	return 0;
+}
+
+/**
  * manyprots_split_runs - make a range ordinary VMAs, one for each run
  * @mm: the mm
  * @start: first address of the range

@@ -641,4 +641,118 @@ TEST_F(lib, userfaultfd)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/*
+ * What changes page by page, in either direction, ends as few VMAs, as in stock:
+ * who does that to many pages is not stopped by vm.max_map_count.
+ */
+enum page_op { PAGE_MLOCK, PAGE_DONTDUMP, PAGE_DONTFORK, PAGE_MBIND, PAGE_NAME, PAGE_MSEAL };
+#define PART_PAGES 100
+
+FIXTURE(part) { char *m; };
+FIXTURE_VARIANT(part) { enum page_op op; bool file; };
+FIXTURE_VARIANT_ADD(part, mlock) { .op = PAGE_MLOCK };
+FIXTURE_VARIANT_ADD(part, mlock_file) { .op = PAGE_MLOCK, .file = true };
+FIXTURE_VARIANT_ADD(part, dontdump) { .op = PAGE_DONTDUMP };
+FIXTURE_VARIANT_ADD(part, dontdump_file) { .op = PAGE_DONTDUMP, .file = true };
+FIXTURE_VARIANT_ADD(part, dontfork) { .op = PAGE_DONTFORK };
+FIXTURE_VARIANT_ADD(part, mbind) { .op = PAGE_MBIND };
+FIXTURE_VARIANT_ADD(part, name) { .op = PAGE_NAME };
+FIXTURE_VARIANT_ADD(part, mseal) { .op = PAGE_MSEAL };
+FIXTURE_SETUP(part)
+{
+	int fd = -1, flags = MAP_PRIVATE | MAP_NORESERVE;
+	unsigned long node = 1;
+
+	if (variant->file)
+		fd = mp_file(MP_MEMFD, 3 * PART_PAGES);
+	else
+		flags |= MAP_ANONYMOUS;
+	self->m = mmap(NULL, 3 * PART_PAGES * PS, NONE, flags, fd, 0);
+	ASSERT_NE(MAP_FAILED, self->m);
+	if (fd >= 0)
+		close(fd);
+	if (variant->op == PAGE_MBIND &&
+	    syscall(__NR_mbind, self->m, PS, 1 /* MPOL_PREFERRED */, &node, 8, 0))
+		SKIP(return, "no mbind");
+	if (variant->op == PAGE_NAME && prctl(0x53564d41, 0, self->m, PS, "part"))
+		SKIP(return, "no names");
+	if (variant->op == PAGE_MSEAL && syscall(__NR_mseal, self->m, 0, 0))
+		SKIP(return, "no mseal");
+	/* Between what stays PROT_NONE: with runs a VMA of three. */
+	if (mp_stock || !variant->file) {
+		ASSERT_EQ(0, mprotect(self->m + PART_PAGES * PS, PART_PAGES * PS, RW));
+	} else {
+		ASSERT_EQ(0, mp_rfp(self->m + PART_PAGES * PS, PART_PAGES * PS, RW, PART_PAGES,
+				    MAP_CHGPROT));
+	}
+	/* Stock merges no pages that were written one by one. */
+	memset(self->m + PART_PAGES * PS, 1, PART_PAGES * PS);
+}
+FIXTURE_TEARDOWN(part)
+{
+}
+
+static int page_op(enum page_op op, char *page, bool undo)
+{
+	unsigned long node = 1;
+
+	switch (op) {
+	case PAGE_MLOCK:
+		return undo ? munlock(page, PS) : mlock(page, PS);
+	case PAGE_DONTDUMP:
+		return madvise(page, PS, undo ? MADV_DODUMP : MADV_DONTDUMP);
+	case PAGE_DONTFORK:
+		return madvise(page, PS, undo ? MADV_DOFORK : MADV_DONTFORK);
+	case PAGE_MBIND:
+		return syscall(__NR_mbind, page, PS, undo ? 0 : 1, undo ? NULL : &node,
+			       undo ? 0 : 8, 0);
+	case PAGE_NAME:
+		return prctl(0x53564d41 /* PR_SET_VMA */, 0, page, PS, undo ? NULL : "part");
+	case PAGE_MSEAL:
+		return undo ? 0 : syscall(__NR_mseal, page, PS, 0);
+	}
+	return -1;
+}
+
+TEST_F(part, ascending)
+{
+	long vmas = mp_vmas();
+	int i;
+
+	for (i = 0; i < PART_PAGES; i++)
+		ASSERT_EQ(0, page_op(variant->op, self->m + (PART_PAGES + i) * PS, false));
+	EXPECT_GE(vmas + 4, mp_vmas());
+	for (i = 0; i < PART_PAGES; i++)
+		ASSERT_EQ(0, page_op(variant->op, self->m + (PART_PAGES + i) * PS, true));
+	EXPECT_GE(vmas + 4, mp_vmas());
+}
+
+TEST_F(part, descending)
+{
+	long vmas = mp_vmas();
+	int i;
+
+	for (i = PART_PAGES - 1; i >= 0; i--)
+		ASSERT_EQ(0, page_op(variant->op, self->m + (PART_PAGES + i) * PS, false));
+	EXPECT_GE(vmas + 4, mp_vmas());
+	for (i = PART_PAGES - 1; i >= 0; i--)
+		ASSERT_EQ(0, page_op(variant->op, self->m + (PART_PAGES + i) * PS, true));
+	EXPECT_GE(vmas + 4, mp_vmas());
+}
+
+/* Each page by itself, there and back, in no order. */
+TEST_F(part, there_and_back)
+{
+	long vmas = mp_vmas();
+	int i;
+
+	for (i = 0; i < PART_PAGES; i++) {
+		char *page = self->m + (PART_PAGES + i * 37 % PART_PAGES) * PS;
+
+		ASSERT_EQ(0, page_op(variant->op, page, false));
+		ASSERT_EQ(0, page_op(variant->op, page, true));
+	}
+	EXPECT_GE(vmas + 4, mp_vmas());
+}
+
 TEST_HARNESS_MAIN
