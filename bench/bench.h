@@ -179,7 +179,8 @@ static inline double *samples_of(int n)
 	double *samples_;						\
 	u64 t_ = 0, operation_ = 0;					\
 									\
-	for (int i_ = 0; i_ < UNTIL_STEADY; i_++) {			\
+	/* What is long is steady sooner. */				\
+	for (int i_ = 0; i_ < UNTIL_STEADY && t_ < 100000000; i_++) {	\
 		t_ = cpu_time();					\
 		setup;							\
 		operation;						\

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 		err(1, "pipe");
 	snprintf(fd, sizeof(fd), "%d", pipes[1]);
 	bench_start();
-	loops = often(libraries > 200 ? 40 : 100, 10);
+	loops = often(libraries > 100 ? 20 : 50, 10);
 
 	count_vmas();
 	faults(nothing);

@@ -59,8 +59,8 @@ static void with(long n)
 	}
 	if (loops > 100)
 		loops = 100;
-	if (loops < 5)
-		loops = 5;
+	if (loops < 3)
+		loops = 3;
 	MEASURE(all[0], n, loops, 1, , read_file("/proc/self/maps"), );
 	MEASURE(all[1], n, loops, 1, , read_file("/proc/self/smaps"), );
 	MEASURE(all[2], n, loops, 1, , fork_and_wait(), );
