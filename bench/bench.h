@@ -102,6 +102,14 @@ static inline int often(int thorough, int fast)
 	return quick ? fast : thorough;
 }
 
+/* Whether so many pages are asked for; MOST=N bounds it. */
+static inline int wanted(long n, long most)
+{
+	if (getenv("MOST") && atol(getenv("MOST")) < most)
+		most = atol(getenv("MOST"));
+	return n <= most;
+}
+
 static inline void figure(const char *name, long x, const char *unit, double value,
 			  double spread)
 {

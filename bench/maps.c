@@ -49,7 +49,7 @@ static void with(long n)
 		"maps.read_maps", "maps.read_smaps", "maps.fork_exit_wait", "maps.mprotect_all",
 		"maps.munmap", "maps.mremap",
 	};
-	int loops = often(200000, 2000) / n;
+	int loops = often(50000, 2000) / n;
 	char *m = area(n), *target;
 
 	if (!m) {
@@ -59,8 +59,8 @@ static void with(long n)
 	}
 	if (loops > 100)
 		loops = 100;
-	if (loops < 3)
-		loops = 3;
+	if (loops < 2)
+		loops = 2;
 	MEASURE(all[0], n, loops, 1, , read_file("/proc/self/maps"), );
 	MEASURE(all[1], n, loops, 1, , read_file("/proc/self/smaps"), );
 	MEASURE(all[2], n, loops, 1, , fork_and_wait(), );
@@ -78,7 +78,7 @@ int main(void)
 {
 	bench_start();
 	prctl(PR_SET_MANYPROTS, 2, 0, 0, 0);
-	for (long n = 10; n <= often(instructions ? 100000 : 10000, 1000); n *= 10)
+	for (long n = 10; wanted(n, often(instructions ? 100000 : 10000, 1000)); n *= 10)
 		with(n);
 	return 0;
 }

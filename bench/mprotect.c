@@ -127,7 +127,8 @@ int main(void)
 			 * Pages that are touched are memory, and on User-mode Linux
 			 * each is a mapping of the host.
 			 */
-			if (sizes[i] > often(1000000, 10000) ||
+			if (!wanted(sizes[i], often(how == IN_ORDER ? 1000000 : 100000,
+						    10000)) ||
 			    (how == TOUCHED && sizes[i] > (instructions ? 100000 : 10000)))
 				break;
 			with(sizes[i], how);
