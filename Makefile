@@ -24,7 +24,7 @@ make check-series  the series applies, builds and boots after each patch
 make deb           build/deb: packages of the C library and of the kernel
 make check-deb     they are installed, used, upgraded and removed
 make bench         what it costs and saves, patched over stock, with plots
-                   (bench-NAME: one benchmark; QUICK=1: in two minutes)
+                   (bench-NAME: one benchmark; QUICK=1: less of each)
 make bench-compare  what got worse since the last accepted ratios
 
 make um            build/um/patched/linux          User-mode Linux, patched

@@ -28,11 +28,10 @@ static unsigned long page(long i, long n, int how)
 /* One of the protected pages is written to, and protected again. */
 static void toggle(char *m, long n, long turns)
 {
-	double *samples = samples_of(turns);
-	u64 t;
-
 	/* On User-mode Linux all of them at once: a call is too short. */
 	long at_once = instructions ? 1 : turns;
+	double *samples = samples_of(turns);
+	u64 t;
 
 	for (long i = 0; i < turns; i += at_once) {
 		t = cpu_time();
