@@ -66,7 +66,7 @@ static void end_workers(int n)
 
 static void with(int n, const char *how, void (*start)(int n, char **argv), char **argv)
 {
-	int loops = n == MANY ? 5 : often(20, 5);
+	int loops = n == MANY ? 3 : often(n == 1 ? 20 : 5, 3);
 	double *samples = samples_of(loops), slab;
 	char name[64];
 	u64 t;
