@@ -23,8 +23,9 @@ make check-static  checkpatch, sparse, kernel-doc, coccinelle on the kernel half
 make check-series  the series applies, builds and boots after each patch
 make deb           build/deb: packages of the C library and of the kernel
 make check-deb     they are installed, used, upgraded and removed
-make bench-fork    fork and exec with 100 libraries, patched over stock
-make bench-unused  memory operations of a program without the feature
+make bench         what it costs and saves, patched over stock, with plots
+                   (bench-NAME: one benchmark; QUICK=1: less of each)
+make bench-compare  what got worse since the last accepted ratios
 
 make um            build/um/patched/linux          User-mode Linux, patched
 make x86_64        build/x86_64/patched/bzImage    x86_64, patched
@@ -164,10 +165,15 @@ fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
 check-mutants: um
 	@tests/mutants/run
-bench-fork: x86_64 x86_64-stock glibc
-	@bench/fork
-bench-unused: x86_64 x86_64-stock
-	@bench/unused
+.PHONY: bench bench-compare bench-accept
+BENCH = fork dlopen start shell make fault mprotect maps prefork ebizzy threads unused
+.PHONY: $(BENCH:%=bench-%)
+bench $(BENCH:%=bench-%): x86_64 um stock glibc glibc-stock
+	@bench/run $(filter-out bench,$(@:bench-%=%))
+bench-compare:
+	@bench/compare
+bench-accept:
+	@bench/compare --accept
 check-off: build/src/linux-patched.stamp
 	@tests/run --long off
 deb: build/src/linux-patched.stamp glibc tools

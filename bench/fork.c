@@ -1,40 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What bench/fork measures with: a program linked to N libraries, and (with
- * -DLIBRARY) such a library.
- *
- * The program prints "NAME VALUE" lines. Times are those of the guest's clock,
- * whose nanosecond is an instruction (qemu -icount shift=0,sleep=off); it
- * refuses to run where that is not so.
- */
+/* A process with N libraries is forked, executed, spawned, and looked at. */
 #define _GNU_SOURCE
-#include <err.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <spawn.h>
+#include <sys/resource.h>
 
-#include "clock.h"
+#include "bench.h"
 
-#ifdef LIBRARY
+extern char **environ;
 
-/*
- * One thing for each VMA of a library as GNU ld makes it: rodata, text, relro,
- * data, and more bss than the last page of data has room for. The same object
- * is linked N times: nothing in it has a name outside.
- */
-static const char rodata[] __attribute__((used)) = "rodata";
-static const char *const volatile relro[] __attribute__((used)) = { rodata };
-static volatile int data[16] = { 1 };
-static volatile char bss[3 * 4096] __attribute__((used));
-
-static __attribute__((constructor)) void touch(void)
-{
-	data[0]++;
-}
-
-#else
+static long libraries;
 
 /* Stock has no VmaCount: there a line of maps is a VMA, but for vsyscall. */
 static void count_vmas(void)
@@ -57,76 +31,105 @@ static void count_vmas(void)
 	while (fgets(line, sizeof(line), f))
 		sscanf(line, "VmaCount: %ld", &vmas);
 	fclose(f);
-	printf("vmas %ld\nmaps_lines %ld\n", vmas < 0 ? lines - none : vmas, lines);
+	figure("fork.vmas", libraries, "VMAs", vmas < 0 ? lines - none : vmas, 0);
+	figure("fork.maps_lines", libraries, "lines", lines, 0);
 }
 
-static void wait_for(pid_t pid)
+static void fork_and_wait(void)
 {
-	int status;
+	pid_t pid = fork();
 
-	if (pid < 0)
-		err(1, "fork");
-	if (waitpid(pid, &status, 0) != pid || status)
-		errx(1, "child: status %#x", status);
+	if (!pid)
+		_exit(0);
+	wait_for(pid);
+}
+
+static void spawn_and_wait(char **argv)
+{
+	pid_t pid;
+
+	if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ))
+		errx(1, "posix_spawn");
+	wait_for(pid);
+}
+
+static void exec_and_wait(char **argv)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	wait_for(pid);
+}
+
+/* From before vfork to main(), which tells when it was there. */
+static void to_main(char **argv, int *pipes, int loops)
+{
+	double *samples = samples_of(loops);
+	u64 start, at_main;
+
+	if (!instructions && loops > 20)
+		loops = 20;
+
+	for (int i = -UNTIL_STEADY; i < loops; i++) {
+		start = cpu_time();
+		exec_and_wait(argv);
+		if (read(pipes[0], &at_main, sizeof(at_main)) != sizeof(at_main))
+			err(1, "pipe");
+		if (i >= 0)
+			samples[i] = at_main - start;
+	}
+	report("fork.exec_main", libraries, samples, loops, 1);
+	free(samples);
+}
+
+static void faults(char **argv)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_CHILDREN, &before);
+	for (int i = 0; i < 10; i++)
+		spawn_and_wait(argv);
+	getrusage(RUSAGE_CHILDREN, &after);
+	figure("fork.start_faults", libraries, "faults",
+	       (after.ru_minflt - before.ru_minflt) / 10., 0);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long long *times, *to_main, t, at_main;
-	char fd[16], *child[] = { argv[0], "child", fd, NULL };
-	int warm_up = 20, loops, pipes[2], i;
-	pid_t pid;
+	char fd[16], *child[] = { argv[0], "tell", fd, NULL };
+	char *nothing[] = { argv[0], "nothing", NULL };
+	int pipes[2], loops;
+	u64 at_main;
 
 	if (argc == 3) {
-		/* what is executed below */
-		at_main = now();
-		_exit(write(atoi(argv[2]), &at_main, sizeof(at_main)) !=
-		      sizeof(at_main));
+		/* as to_main() executes it */
+		instructions = !strcmp(getenv("BENCH_CLOCK"), "icount");
+		at_main = cpu_time();
+		_exit(write(atoi(argv[2]), &at_main, sizeof(at_main)) != sizeof(at_main));
 	}
-	if (argc != 2 || (loops = atoi(argv[1])) < 1)
-		errx(2, "usage: %s LOOPS", argv[0]);
-	times = calloc(loops, sizeof(*times));
-	to_main = calloc(loops, sizeof(*to_main));
-	if (!times || !to_main || pipe(pipes))
-		err(1, NULL);
+	if (argc == 2 && !strcmp(argv[1], "nothing"))
+		_exit(0);
+	if (argc != 2)
+		errx(2, "usage: %s LIBRARIES", argv[0]);
+	libraries = atoi(argv[1]);
+	if (pipe(pipes))
+		err(1, "pipe");
 	snprintf(fd, sizeof(fd), "%d", pipes[1]);
+	bench_start();
+	loops = often(libraries > 100 ? 20 : 50, 10);
 
-	check_clock();
 	count_vmas();
-	fflush(stdout);
-
-	for (i = -warm_up; i < loops; i++) {
-		t = now();
-		pid = fork();
-		if (!pid)
-			_exit(0);
-		wait_for(pid);
-		t = now() - t;
-		if (i >= 0)
-			times[i] = t;
-	}
-	report("fork", times, loops);
-	fflush(stdout);
-
-	for (i = -warm_up; i < loops; i++) {
-		t = now();
-		pid = vfork();
-		if (!pid) {
-			execv(argv[0], child);
-			_exit(127);
-		}
-		wait_for(pid);
-		at_main = now();
-		if (i >= 0)
-			times[i] = at_main - t;
-		if (read(pipes[0], &at_main, sizeof(at_main)) != sizeof(at_main))
-			err(1, "pipe");
-		if (i >= 0)
-			to_main[i] = at_main - t;
-	}
-	report("main", to_main, loops);
-	report("exec", times, loops);
+	faults(nothing);
+	MEASURE("fork.fork_exit_wait", libraries, loops, 1, , fork_and_wait(), );
+	to_main(child, pipes, loops);
+	MEASURE("fork.vfork_exec", libraries, loops, 1, , exec_and_wait(nothing), );
+	MEASURE("fork.posix_spawn", libraries, loops, 1, , spawn_and_wait(nothing), );
+	MEASURE("fork.read_maps", libraries, often(20, 5), 1, ,
+		read_file("/proc/self/maps"), );
+	MEASURE("fork.read_smaps", libraries, often(20, 5), 1, ,
+		read_file("/proc/self/smaps"), );
 	return 0;
 }
-
-#endif
