@@ -10,6 +10,7 @@ make check-short   some minutes of each of the next three
 make check-suites  the kernel's own selftests/mm, stock against patched
 make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
 make check-pressure  little memory, swap, allocations that fail, leaks
+make check-glibc   glibc's own make check: untouched, overlay, both kernels
 make check-glibc-modes  glibc's string and stdlib tests
 make check-kcsan   threads on four processors on a kernel with KCSAN
 make check-lsm     what BPF and SELinux are asked: hooks, decisions, refusals
@@ -36,7 +37,7 @@ make glibc         build/glibc/root                patched glibc
 make tools         build/tools                     vmas ...
 make all           all of these but the debugging kernel
                    (also um-stock, x86_64-stock, um-debug, glibc-stock,
-                   um-suites, x86_64-suites, x86_64-kcsan,
+                   glibc-hardcoded, um-suites, x86_64-suites, x86_64-kcsan,
                    x86_64-lsm, x86_64-lsm-stock)
 
 make kernel-series build/kernel-series             the kernel patches for git am
@@ -114,7 +115,7 @@ x86_64-lsm-stock: build/x86_64/lsm-stock/bzImage
 stock: $(STOCK)
 
 # glibc: the libc installed last is the sign that all is there
-.PHONY: glibc glibc-stock
+.PHONY: glibc glibc-stock glibc-hardcoded
 LIBC = lib/x86_64-linux-gnu/libc.so.6
 glibc: build/glibc/root/$(LIBC)
 glibc-stock: build/glibc-stock/root/$(LIBC)
@@ -122,6 +123,9 @@ build/glibc/root/$(LIBC): build/src/glibc-patched.stamp mk/glibc mk/check-dropin
 	@mk/step glibc mk/glibc patched
 build/glibc-stock/root/$(LIBC): build/src/glibc-stock.stamp mk/glibc mk/check-dropin
 	@mk/step glibc-stock mk/glibc stock
+glibc-hardcoded: build/glibc-hardcoded/built
+build/glibc-hardcoded/built: build/src/glibc-patched.stamp mk/glibc
+	@mk/step glibc-hardcoded mk/glibc hardcoded
 
 tools: $(patsubst tools/%.c,build/tools/%,$(wildcard tools/*.c))
 build/tools/%: tools/%.c
@@ -138,7 +142,7 @@ check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
 	@tests/run --debug
-.PHONY: check-short check-suites check-stress check-pressure check-glibc-modes check-kcsan check-lsm
+.PHONY: check-short check-suites check-stress check-pressure check-glibc check-glibc-modes check-kcsan check-lsm
 check-short: um um-stock glibc
 	@tests/run --long short
 check-suites: x86_64 x86_64-stock
@@ -147,6 +151,8 @@ check-stress: x86_64-suites
 	@tests/run --long stress
 check-pressure: um-suites um-stock glibc
 	@tests/run --long pressure
+check-glibc: um um-stock glibc glibc-stock glibc-hardcoded
+	@tests/run --long glibc-all
 check-glibc-modes: um um-stock glibc-stock
 	@tests/run --long glibc-modes
 check-kcsan: x86_64-kcsan
