@@ -1405,6 +1405,9 @@ static bool cannot_register(unsigned int at, unsigned int n)
 {
 	int i;
 
+	/* It is about the memory of who opened it, which this process may not be. */
+	if (depth)
+		return true;
 	read_maps(true);
 	for (i = 0; i < nr_entries; i++)
 		if (entries[i].end > ADDR(at) && entries[i].start < ADDR(at + n) &&
