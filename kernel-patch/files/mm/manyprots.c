@@ -520,6 +520,7 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	}
 
 	for (;;) {
+		cond_resched();
 		if (walk->by_address)
 			v = __vma_file_view(vma, v, 0, ULONG_MAX, &walk->view);
 		else
@@ -538,7 +539,6 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 				return v;
 			continue;
 		}
-		cond_resched();
 		/* Nothing at all, as in most children. */
 		if (!walk->misses++ &&
 		    manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end) == vma->vm_end)
@@ -546,7 +546,9 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 		/* What is at the ends has no place in the order. */
 		if (v->vm_start != vma->vm_start && v->vm_end != vma->vm_end)
 			vma_view_skip(vma, v, next);
-		if (!walk->by_address && !(walk->misses % PTRS_PER_PTE) &&
+		/* Going through the page tables takes time, too: not often. */
+		if (!walk->by_address && walk->misses >= PTRS_PER_PTE &&
+		    is_power_of_2(walk->misses) &&
 		    walk->misses > manyprots_max_mapped(vma)) {
 			walk->by_address = true;
 			v = NULL;
@@ -1205,7 +1207,8 @@ struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
  * manyprots_part - a part of a VMA is going to differ from the rest
  * @vmi: VMA iterator at the VMA; at that of the part afterwards
  * @vmap: the VMA; that of the part afterwards
- * @prev: the VMA before @start, or the VMA itself if it begins there; updated
+ * @prev: the VMA before @start, which is the VMA itself if @start is inside;
+ *	updated
  * @start: first address of the part
  * @end: address after it; the VMA holds all of the part
  * @flags: the vm_flags that the part is going to have; updated
