@@ -63,11 +63,27 @@ static bool cleared_by_ld_so(const Elf64_Phdr *ph)
 	       (ph->p_vaddr + ph->p_filesz) & (PAGE - 1);
 }
 
+/* For relocations in text ld.so makes each segment writable, and takes it back. */
+static bool has_textrel(int fd, const Elf64_Phdr *dynamic)
+{
+	uint64_t end = dynamic->p_offset + dynamic->p_filesz;
+	Elf64_Dyn d;
+
+	for (uint64_t at = dynamic->p_offset; at + sizeof(d) <= end; at += sizeof(d)) {
+		if (pread(fd, &d, sizeof(d), at) != sizeof(d) || d.d_tag == DT_NULL)
+			break;
+		if (d.d_tag == DT_TEXTREL ||
+		    (d.d_tag == DT_FLAGS && (d.d_un.d_val & DF_TEXTREL)))
+			return true;
+	}
+	return false;
+}
+
 bool elf_read(const char *path, struct elf_shape *shape)
 {
 	Elf64_Phdr ph[MAX_PHDRS], load[MAX_PHDRS];
 	bool interp = false, dynamic = false, relro = false, bss = false;
-	bool holes = false, stack = false;
+	bool holes = false, stack = false, textrel = false, cleared = false;
 	uint64_t align = 0;
 	Elf64_Ehdr eh;
 	struct stat st;
@@ -88,14 +104,16 @@ bool elf_read(const char *path, struct elf_shape *shape)
 	size = eh.e_phnum * sizeof(ph[0]);
 	if (pread(fd, ph, size, eh.e_phoff) != size)
 		goto no;
-	close(fd);
 
 	shape->lo = UINT64_MAX;
 	for (int i = 0; i < eh.e_phnum; i++) {
 		switch (ph[i].p_type) {
 		case PT_INTERP:		interp = true; break;
 		/* A file with nothing but debug information has it empty. */
-		case PT_DYNAMIC:	dynamic = ph[i].p_filesz; break;
+		case PT_DYNAMIC:
+			dynamic = ph[i].p_filesz;
+			textrel = has_textrel(fd, &ph[i]);
+			break;
 		case PT_GNU_STACK:	stack = true; break;
 		case PT_GNU_RELRO:
 			relro = PAGE_DOWN(ph[i].p_vaddr) !=
@@ -104,8 +122,9 @@ bool elf_read(const char *path, struct elf_shape *shape)
 		case PT_LOAD:
 			if ((ph[i].p_vaddr ^ ph[i].p_offset) & (PAGE - 1) ||
 			    ph[i].p_offset + ph[i].p_filesz > (uint64_t)st.st_size)
-				return false;
+				goto no;
 			load[n++] = ph[i];
+			cleared |= !(ph[i].p_flags & PF_W) && cleared_by_ld_so(&ph[i]);
 			if (PAGE_DOWN(ph[i].p_vaddr) < shape->lo)
 				shape->lo = PAGE_DOWN(ph[i].p_vaddr);
 			if (PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz) > shape->hi)
@@ -118,7 +137,8 @@ bool elf_read(const char *path, struct elf_shape *shape)
 		}
 	}
 	if (!n)
-		return false;
+		goto no;
+	close(fd);
 	for (int i = 0; i < n; i++) {
 		to += sprintf(to, "%s%s", i ? " " : "", flags_text(load[i].p_flags));
 		if (i > 7)
@@ -128,9 +148,10 @@ bool elf_read(const char *path, struct elf_shape *shape)
 			 PAGE_DOWN(load[i].p_vaddr))
 			holes = true;
 	}
-	sprintf(to, "%s%s%s%s%s", relro ? ", relro" : "", bss ? ", bss" : "",
+	sprintf(to, "%s%s%s%s%s%s%s", relro ? ", relro" : "", bss ? ", bss" : "",
 		holes ? ", holes" : "", align > PAGE ? ", aligned" : "",
-		eh.e_type == ET_EXEC ? ", ET_EXEC" : "");
+		eh.e_type == ET_EXEC ? ", ET_EXEC" : "", textrel ? ", textrel" : "",
+		cleared ? ", cleared" : "");
 	shape->by_loader = dynamic;
 	shape->by_kernel = interp || !dynamic;
 	shape->pie = eh.e_type == ET_DYN;
