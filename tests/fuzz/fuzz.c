@@ -118,13 +118,21 @@ struct difference {
 	const struct fuzz_obs *obs[2];	/* NULL: nothing more */
 };
 
+/* How many VMAs there are is a bound; all else must be the same. */
+static bool agree(const struct fuzz_obs *multi, const struct fuzz_obs *equiv)
+{
+	if (multi->what == W_VMAS && equiv->what == W_VMAS && multi->step == equiv->step)
+		return multi->value <= equiv->value + MORE_VMAS;
+	return !memcmp(multi, equiv, sizeof(*multi));
+}
+
 static bool logs_differ(const struct fuzz_side *a, const struct fuzz_side *b, struct difference *d)
 {
 	uint32_t i, n = a->nr_obs < b->nr_obs ? a->nr_obs : b->nr_obs;
 
 	shm->nr_obs += n;
 	for (i = 0; i < n; i++)
-		if (memcmp(&a->obs[i], &b->obs[i], sizeof(a->obs[i])))
+		if (!agree(&a->obs[i], &b->obs[i]))
 			break;
 	if ((i == n && a->nr_obs == b->nr_obs) || i == FUZZ_MAX_OBS)
 		return false;

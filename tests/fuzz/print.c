@@ -25,7 +25,8 @@ static const char *const what_names[] = {
 	"result", "signal<<8|si_code", "value read", "si_addr", "end page of the entry", "permissions",
 	"file offset in pages", "file", "VmFlags", "name", "Size", "Anonymous+Swap", "Locked",
 	"mincore", "bytes of the page", "VmSize", "VmData", "VmLib", "VmLck", "VmSwap",
-	"Committed_AS", "end", "how MAP_CHGPROT fared", "status of the process", "VmPin", "nothing",
+	"Committed_AS", "end", "how MAP_CHGPROT fared", "status of the process", "VmPin",
+	"VmaCount", "nothing",
 };
 
 const char *print_code(unsigned int code)
@@ -335,6 +336,7 @@ void print_program(FILE *f, const struct fuzz_shm *shm, unsigned int step,
 	fprintf(f, " * Made by tests/fuzz: a multi-protection VMA differs from its equivalent.\n");
 	print_difference(f, multi, equiv);
 	fprintf(f, " *\n * cc -o repro THIS && guest/run -- ./repro; it ends with 1 and the difference.\n */\n");
+	fprintf(f, "#define MORE_VMAS %d\n", MORE_VMAS);
 	fputs(repro_head, f);
 	print_side(f, shm, MULTI, step);
 	print_side(f, shm, EQUIV, step);

@@ -103,8 +103,16 @@ enum fuzz_what {
 	W_RESULT, W_SIGNAL, W_VALUE, W_ADDRESS,
 	W_RANGE, W_PERMS, W_OFFSET, W_FILE, W_FLAGS, W_NAME, W_SIZE, W_ANON,
 	W_LOCKED, W_MINCORE, W_PAGE, W_TOTAL, W_DATA, W_EXEC, W_LOCKED_TOTAL,
-	W_SWAP_TOTAL, W_COMMIT, W_END, W_UNEXPECTED, W_STATUS, W_PINNED, NR_WHAT
+	W_SWAP_TOTAL, W_COMMIT, W_END, W_UNEXPECTED, W_STATUS, W_PINNED,
+	W_VMAS,			/* a bound: not more than the equivalent has */
+	NR_WHAT
 };
+
+/*
+ * How many VMAs more than the equivalent layout there may be: two
+ * multi-protection VMAs that come to be alike do not merge.
+ */
+#define MORE_VMAS 3
 
 struct fuzz_obs {
 	uint16_t step, what;

@@ -523,7 +523,7 @@ static void obs_counters(void)
 {
 	static const struct { const char *key; enum fuzz_what what; } counters[] = {
 		{ "VmSize:", W_TOTAL }, { "VmLck:", W_LOCKED_TOTAL }, { "VmPin:", W_PINNED },
-		{ "VmData:", W_DATA }, { "VmLib:", W_EXEC },
+		{ "VmData:", W_DATA }, { "VmLib:", W_EXEC }, { "VmaCount:", W_VMAS },
 	};
 	ssize_t n = pread(proc(PROC_STATUS), text, (1UL << 17) - 1, 0);
 	unsigned int i;
@@ -789,8 +789,10 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 		bool keep = keeps(s->at + i, anon, pgoff + i);
 
 		kind = home[s->at + i].kind;
+		/* How far ordinary calls come before a limit depends on merges: page by page. */
 		for (j = i + 1; j < n; j++)
-			if (keeps(s->at + j, anon, pgoff + j) != keep ||
+			if ((limited && shm->hint[step_nr].hint == HINT_FALLBACK) ||
+			    keeps(s->at + j, anon, pgoff + j) != keep ||
 			    home[s->at + j].kind != kind ||
 			    home[s->at + j].noreserve != home[s->at + i].noreserve ||
 			    (marks && !keep && !same_marks(entry_at(ADDR(s->at + j)), e)))
@@ -985,9 +987,12 @@ static void op_chg(const struct fuzz_step *s, bool anon)
 				struct entry *sealed;
 				long e;
 
-				/* It may not be inherited. */
+				/* These may not be inherited: MDWE, and what is MADV_DONTFORK. */
 				if (mdwe)
 					prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0);
+				read_maps(false);
+				if (!entry_at(ADDR(s->at)))
+					_exit(-r & 0xff);
 				e = equivalent(s, n, zero, pgoff, false, r);
 
 				/* Of a sealed mapping and another reason either may be told. */
@@ -1125,19 +1130,78 @@ static const int advices[] = {
 	25 /* COLLAPSE */, MADV_DONTDUMP,
 };
 
-static void op_madvise(const struct fuzz_step *s)
+/*
+ * One call for the range, or page after page from either end, as programs with
+ * a loop do: what is divided then must come together again.
+ */
+static void in_parts(const struct fuzz_step *s,
+		     void (*part)(const struct fuzz_step *s, unsigned int at, unsigned int n))
+{
+	unsigned int i, n = clamp(s->at, s->n);
+
+	if (s->z % 4 > 1) {
+		part(s, s->at, n);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		part(s, s->at + (s->z % 4 ? n - 1 - i : i), 1);
+}
+
+static void part_mprotect(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	/* How far it comes before it reaches a limit depends on merges. */
+	unsigned int each = limited ? 1 : n, i;
+
+	for (i = 0; i < n; i += each)
+		same(SYS_mprotect, ADDR(at + i), each * PS, s->prot);
+}
+
+static int advice_of(const struct fuzz_step *s)
 {
 	int advice = advices[s->x % ARRAY_SIZE(advices)];
 
 	/* What COLLAPSE does depends on what can be allocated. */
-	if (advice == 25)
-		advice = 21;
+	return advice == 25 ? 21 : advice;
+}
+
+static void part_madvise(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	same(SYS_madvise, ADDR(at), n * PS, advice_of(s));
+}
+
+static void part_mlock(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	if (s->x % 8 < 3)
+		same(SYS_mlock, ADDR(at), n * PS);
+	else if (s->x % 8 < 5)
+		same(SYS_munlock, ADDR(at), n * PS);
+	else
+		same(SYS_mlock2, ADDR(at), n * PS, 1);
+}
+
+static void part_name(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	same(SYS_prctl, PR_SET_VMA_, 0, ADDR(at), n * PS,
+	     s->x & 1 ? "name" : s->x & 2 ? "other" : NULL);
+}
+
+static void part_mseal(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	(void)s;
+	same(SYS_mseal_, ADDR(at), n * PS, 0);
+}
+
+static void op_madvise(const struct fuzz_step *s)
+{
+	int advice = advice_of(s);
+
 	if (advice == 21 || advice == 20 || advice == MADV_FREE)
 		reclaimed = true;
 	if (advice == 23)
 		touched = true;
-	if (advice == MADV_REMOVE)
-		shm->dirty[me][kind_of(s->at)->file] = shm->dirty[me][FILE_TMPFS] = true;
+	/* The range may be of several files, and others may change that meanwhile. */
+	if (advice == MADV_REMOVE || reclaimed)
+		memset(shm->dirty[me], true, sizeof(shm->dirty[me]));
 	marked = true;
 	if (s->y & 64) {
 		struct iovec iov[2] = {
@@ -1159,24 +1223,16 @@ static void op_madvise(const struct fuzz_step *s)
 		}
 		return;
 	}
-	same(SYS_madvise, ADDR(s->at), clamp(s->at, s->n) * PS, advice);
+	in_parts(s, part_madvise);
 }
 
 static void op_mlock(const struct fuzz_step *s)
 {
-	unsigned long addr = ADDR(s->at), len = clamp(s->at, s->n) * PS;
-
 	touched = true;
 	marked = true;
 	switch (s->x % 8) {
-	case 0: case 1: case 2:
-		same(SYS_mlock, addr, len);
-		break;
-	case 3: case 4:
-		same(SYS_munlock, addr, len);
-		break;
-	case 5:
-		same(SYS_mlock2, addr, len, 1);
+	default:
+		in_parts(s, part_mlock);
 		break;
 	case 6:
 		/* Not MCL_FUTURE alone: fork() and files of ours would be locked. */
@@ -1656,14 +1712,9 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 	case OP_CHG_ANON:
 		op_chg(&s, s.code == OP_CHG_ANON);
 		break;
-	case OP_MPROTECT: {
-		/* How far it comes before it reaches a limit depends on merges. */
-		unsigned int each = limited ? 1 : n, j;
-
-		for (j = 0; j < n; j += each)
-			same(SYS_mprotect, ADDR(s.at + j), each * PS, s.prot);
+	case OP_MPROTECT:
+		in_parts(&s, part_mprotect);
 		break;
-	}
 	case OP_MMAP: {
 		unsigned int kind = s.x & 1 ? head.kind : (s.x >> 1) % fuzz_nr_kinds;
 
@@ -1719,11 +1770,10 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 		break;
 	case OP_NAME:
 		marked = true;
-		same(SYS_prctl, PR_SET_VMA_, 0, ADDR(s.at), n * PS,
-		     s.x & 1 ? "name" : s.x & 2 ? "other" : NULL);
+		in_parts(&s, part_name);
 		break;
 	case OP_MSEAL:
-		same(SYS_mseal_, ADDR(s.at), n * PS, 0);
+		in_parts(&s, part_mseal);
 		break;
 	case OP_PKEY:
 		op_pkey(&s);
@@ -1864,6 +1914,9 @@ static void *thread(void *arg)
 			if (s.n > 100 + (t + 1) * 36 - s.far)
 				s.far = 100 + t * 36;
 		}
+		/* It goes on into the page after the range. */
+		if (s.code == OP_MEM && s.at + s.n >= first + stripe)
+			s.x &= ~1;
 		if (s.code == OP_MREMAP && s.x % 8 < 2)
 			s.x = 5;
 		if (s.code == OP_MLOCK && s.x % 8 > 5)

@@ -240,6 +240,9 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 	vm_flags_init(view, flags);
 	view->vm_runs = (void *)((unsigned long)vma | VMA_VIEW_TAG);
 	view->vm_pgoff = run->first;
+	/* A view is in no tree: there it has what __vma_file_pgoff() adds. */
+	view->shared.rb_subtree_last = (run->attr & VMA_RUN_ZEROFILL ?
+		run->first : run->pgoff) - (start >> PAGE_SHIFT);
 	if (run->attr & VMA_RUN_ZEROFILL) {
 		view->vm_file = NULL;
 		view->vm_ops = NULL;
@@ -332,7 +335,8 @@ pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct vma_run run;
 
-	vma = vma_real(vma);
+	if (vma_is_view(vma))
+		return vma->shared.rb_subtree_last + (addr >> PAGE_SHIFT);
 	if (!vma_run_at(vma, addr, &run) || (run.attr & VMA_RUN_ZEROFILL))
 		return vma_index(vma, addr);
 	return run.pgoff + (vma_index(vma, addr) - run.first);
@@ -436,21 +440,22 @@ static unsigned long manyprots_next_table(struct mm_struct *mm,
 	pud_t *pud;
 	pmd_t *pmd;
 
+	/* Of a level that is folded the level above says where the entry ends. */
 	for (; addr < end; addr = next) {
 		pgd = pgd_offset(mm, addr);
 		next = pgd_addr_end(addr, end);
 		if (!pgd_present(*pgd))
 			continue;
 		p4d = p4d_offset(pgd, addr);
-		next = p4d_addr_end(addr, end);
+		next = p4d_addr_end(addr, next);
 		if (!p4d_present(*p4d))
 			continue;
 		pud = pud_offset(p4d, addr);
-		next = pud_addr_end(addr, end);
+		next = pud_addr_end(addr, next);
 		if (!pud_present(*pud))
 			continue;
 		pmd = pmd_offset(pud, addr);
-		next = pmd_addr_end(addr, end);
+		next = pmd_addr_end(addr, next);
 		if (!pmd_none(pmdp_get_lockless(pmd)))
 			break;
 	}
@@ -464,7 +469,9 @@ static unsigned long manyprots_max_mapped(struct vm_area_struct *vma)
 
 	while ((addr = manyprots_next_table(vma->vm_mm, addr, end)) < end) {
 		nr += PTRS_PER_PTE;
-		addr = pmd_addr_end(addr, end);
+		addr = (addr & PMD_MASK) + PMD_SIZE;
+		if (!addr)
+			break;
 	}
 	return nr;
 }
@@ -1230,6 +1237,12 @@ int manyprots_part(struct vma_iterator *vmi, struct vm_area_struct **vmap,
 
 	if (!vma_is_manyprots(vma) || vma_run_end(vma, start) < end)
 		return 0;
+	/* One run is one VMA in stock, too, and may merge before it is split. */
+	manyprots_demote(vma);
+	if (!vma_is_manyprots(vma)) {
+		*flags = vma->vm_flags ^ change;
+		return 0;
+	}
 	vma = manyprots_isolate(vma, start, end);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);

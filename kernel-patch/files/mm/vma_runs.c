@@ -359,20 +359,30 @@ static u32 vma_runs_base(const struct vma_runs *runs)
 	return vma_run_start(&runs->root, 0);
 }
 
-/* The entry that covers the page @offset pages after @base. */
+/*
+ * The last of @nr entries, one at least, that begins not more than @offset pages
+ * after @base.  Without a branch for each step, as half of those would be
+ * mispredicted.
+ */
+#define VMA_RUN_SEARCH(entry, nr, base, offset) ({			\
+	u32 __low = 0, __nr = (nr);					\
+									\
+	while (__nr > 1) {						\
+		u32 __half = __nr / 2;					\
+									\
+		if ((entry)[__low + __half].start - (base) <= (offset))	\
+			__low += __half;				\
+		__nr -= __half;						\
+	}								\
+	__low;								\
+})
+
+/* The entry of a map's node that covers the page @offset pages after @base. */
 static u32 vma_run_slot(const struct vma_run_node *node, u32 base, u32 offset)
 {
-	u32 low = 0, high = node->nr;
-
-	while (high - low > 1) {
-		u32 middle = low + (high - low) / 2;
-
-		if (vma_run_start(node, middle) - base <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	if (node->level)
+		return VMA_RUN_SEARCH(node->child, node->nr, base, offset);
+	return VMA_RUN_SEARCH(node->run, node->nr, base, offset);
 }
 
 static const struct vma_run_entry *vma_run_last(const struct vma_run_node *node)
@@ -517,14 +527,15 @@ void vma_runs_find(const struct vma_runs *runs, unsigned long index,
 	u32 offset = (u32)index - base;
 	u32 slot, end = base;
 
-	for (;;) {
-		slot = vma_run_slot(node, base, offset);
+	while (node->level) {
+		slot = VMA_RUN_SEARCH(node->child, node->nr, base, offset);
 		if (slot + 1 < node->nr)
-			end = vma_run_start(node, slot + 1);
-		if (!node->level)
-			break;
+			end = node->child[slot + 1].start;
 		node = node->child[slot].node;
 	}
+	slot = VMA_RUN_SEARCH(node->run, node->nr, base, offset);
+	if (slot + 1 < node->nr)
+		end = node->run[slot + 1].start;
 	vma_run_get(&node->run[slot], index - offset, end, run);
 }
 

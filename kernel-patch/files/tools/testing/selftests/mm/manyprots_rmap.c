@@ -564,4 +564,46 @@ TEST(sparse_page_tables)
 	close(fd);
 }
 
+/*
+ * A page far behind the beginning of a mapping is found whatever the page tables
+ * before it lack: a table of the lowest level, or one of the highest, of which
+ * each kernel folds others.
+ */
+FIXTURE(absent_tables) { };
+FIXTURE_SETUP(absent_tables) { }
+FIXTURE_TEARDOWN(absent_tables) { }
+FIXTURE_VARIANT(absent_tables) { int shift; };
+FIXTURE_VARIANT_ADD(absent_tables, mb2) { .shift = 21 };
+FIXTURE_VARIANT_ADD(absent_tables, mb4) { .shift = 22 };
+FIXTURE_VARIANT_ADD(absent_tables, gb1) { .shift = 30 };
+#ifdef __LP64__
+FIXTURE_VARIANT_ADD(absent_tables, gb512) { .shift = 39 };
+#endif
+TEST_F(absent_tables, truncate)
+{
+	unsigned long long step = 1ULL << variant->shift, at;
+	char *area, *m;
+	int fd;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	fd = memfd_create("absent", 0);
+	ASSERT_NE(-1, fd);
+	ASSERT_EQ(0, ftruncate(fd, 2 * step));
+	area = mmap(NULL, 3 * step, NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (area == MAP_FAILED)
+		SKIP(return, "not so much address space");
+	m = (char *)(((unsigned long)area + step - 1) & -step);
+	ASSERT_EQ(m, mmap(m, 2 * step, RW, MAP_SHARED | MAP_FIXED, fd, 0));
+	ASSERT_EQ(0, mp_rfp(m + PS, PS, R, 1, MAP_CHGPROT));
+	for (at = step + 8 * PS; at < 2 * step; at += step / 2) {
+		ASSERT_EQ(0, mp_read(m + at));
+		ASSERT_EQ(1, mapped(m + at));
+		ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PS));
+		ASSERT_EQ(0, mapped(m + at));
+	}
+	ASSERT_EQ(0, munmap(area, 3 * step));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

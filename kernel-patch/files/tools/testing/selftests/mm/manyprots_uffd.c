@@ -376,6 +376,51 @@ static int inherited(void *arg)
 	return ret < 0 || mp_bad ? 100 : ret;
 }
 
+/* What changes nothing divides nothing. */
+TEST_F(anon, unregister_nothing)
+{
+	long before = mp_vmas();
+
+	ASSERT_EQ(0, mp_both(&self->p, uffd_unregister(self->fd, b + PS, 6 * PS)));
+	ASSERT_EQ(before, mp_vmas());
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* As stock: the data of a private file cannot be registered, its bss can. */
+TEST(refused)
+{
+	static const struct mp_run runs[] = {
+		{ 2, R, MP_FILE, 0 }, { 2, RX, MP_FILE, 2 }, { 4, RW, MP_ANON, 0 },
+	};
+	struct mp_pair p = { .fd = mp_file(MP_LOWER, LIB_FILE_PAGES) };
+	int fd = uffd_open(0);
+	long before;
+
+	if (fd < 0)
+		SKIP(return, "no userfaultfd");
+	if (p.fd < 0)
+		SKIP(return, "no file");
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	before = mp_vmas();
+	ASSERT_EQ(-EINVAL, mp_both(&p, uffd_register(fd, b + PS, 2 * PS,
+						     UFFDIO_REGISTER_MODE_MISSING)));
+	ASSERT_EQ(-EINVAL, mp_both(&p, uffd_register(fd, b + 3 * PS, 2 * PS,
+						     UFFDIO_REGISTER_MODE_MISSING)));
+	ASSERT_EQ(-EINVAL, mp_both(&p, uffd_unregister(fd, b + 3 * PS, 2 * PS)));
+	ASSERT_EQ(0, mp_both(&p, uffd_unregister(fd, b + 5 * PS, PS)));
+	ASSERT_EQ(before, mp_vmas());
+	ASSERT_EQ(0, mp_both(&p, uffd_register(fd, b + 5 * PS, PS,
+					       UFFDIO_REGISTER_MODE_MISSING)));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(-EINVAL, mp_both(&p, uffd_unregister(fd, b, 8 * PS)));
+	ASSERT_EQ(0, mp_both(&p, uffd_unregister(fd, b + 4 * PS, 4 * PS)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+	mp_clear();
+	close(fd);
+	close(p.fd);
+}
+
 TEST_F(anon, not_registered)
 {
 	struct uffdio_zeropage zero = { .range = { .len = PS } };
