@@ -48,27 +48,13 @@
 
 #include "internal.h"
 
-/* sysctl vm.manyprots and, over it, PR_SET_MANYPROTS */
-#define MANYPROTS_FOLLOW	(-1)	/* of a process: as the sysctl says */
-#define MANYPROTS_OFF		0
-#define MANYPROTS_EXPLICIT	1	/* MAP_CHGPROT, stacks and arenas */
-#define MANYPROTS_ALWAYS	2	/* each mprotect() that would split */
-
-static int sysctl_manyprots __read_mostly = MANYPROTS_EXPLICIT;
+int sysctl_manyprots __read_mostly = MANYPROTS_EXPLICIT;
 static unsigned int sysctl_max_run_count __read_mostly = 1048576;
 
 /* What keeps a VMA an ordinary one. */
 #define VM_NOT_MANYPROTS	(VM_SPECIAL | VM_HUGETLB | VM_GROWSDOWN | \
 				 VM_GROWSUP | VM_SHADOW_STACK | VM_DROPPABLE | \
 				 VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
-
-/* The mode that is in force for a process. */
-static int manyprots_mode(struct mm_struct *mm)
-{
-	int mode = READ_ONCE(mm->manyprots_mode);
-
-	return mode == MANYPROTS_FOLLOW ? READ_ONCE(sysctl_manyprots) : mode;
-}
 
 static bool manyprots_enabled(struct mm_struct *mm)
 {
@@ -256,7 +242,7 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 		view->anon_vma = NULL;
 	view->vm_page_prot = vm_get_page_prot(flags);
 	/* Writes to a shared file may have to be noticed. */
-	if (flags & VM_SHARED)
+	if ((flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
 		vma_set_page_prot(view);
 }
 
@@ -310,7 +296,7 @@ struct vm_area_struct *__vma_file_view(struct vm_area_struct *vma,
 
 pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct vm_area_struct view __uninitialized;
+	struct vm_area_struct view[1] __uninitialized;
 	struct vma_run run;
 
 	vma = vma_real(vma);
@@ -318,8 +304,8 @@ pgprot_t __vma_page_prot_at(struct vm_area_struct *vma, unsigned long addr)
 		return vma_page_prot_at(vma, addr);
 	if (!(vma->vm_flags & VM_SHARED))
 		return vm_get_page_prot(vma_flags_of_run(vma, &run));
-	vma_fill_view(vma, &run, &view, false);
-	return view.vm_page_prot;
+	vma_fill_view(vma, &run, view, false);
+	return view->vm_page_prot;
 }
 
 vm_flags_t __vma_flags_at(struct vm_area_struct *vma, unsigned long addr)
@@ -626,42 +612,6 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma)
 	return count;
 }
 
-/**
- * manyprots_count - count the runs of a VMA for vm.max_run_count
- * @mm: the mm
- * @vma: a VMA; nothing is done if it is not a multi-protection VMA
- * @sign: 1 when the VMA comes to the mm, -1 when it goes
- *
- * Context: mmap_lock held.
- */
-void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma, int sign)
-{
-	if (vma_is_manyprots(vma))
-		atomic_long_add(sign * (long)vma_nr_runs(vma), &mm->run_count);
-}
-
-/**
- * vma_runs_dup - take the reference of a copied VMA
- * @vma: a VMA that was just copied from another, field by field
- *
- * Context: mmap_lock of the original held for writing.
- */
-void vma_runs_dup(struct vm_area_struct *vma)
-{
-	vma_runs_get(vma->vm_runs);
-}
-
-/**
- * vma_runs_drop - drop the reference of a VMA that is freed
- * @vma: the VMA
- *
- * Context: any, RCU callbacks too.
- */
-void vma_runs_drop(struct vm_area_struct *vma)
-{
-	vma_runs_put(vma->vm_runs);
-}
-
 /*
  * Make @runs the map of @vma.  The reference to @runs becomes the VMA's, the
  * one to the old map is dropped.  @left: the VMA has left i_mmap.
@@ -843,11 +793,11 @@ bool manyprots_suitable_order(struct vm_area_struct *vma, unsigned long addr,
 			      int order)
 {
 	unsigned long size = PAGE_SIZE << order;
-	struct vm_area_struct *run, view __uninitialized;
+	struct vm_area_struct *run, view[1] __uninitialized;
 
 	if (addr < vma->vm_start || addr >= vma->vm_end)
 		return false;
-	run = vma_view_at(vma, addr, &view);
+	run = vma_view_at(vma, addr, view);
 	if (!vma_is_anonymous(run) &&
 	    !IS_ALIGNED((run->vm_start >> PAGE_SHIFT) - vma_file_base(run),
 			1UL << order))
@@ -1163,30 +1113,16 @@ void __manyprots_after_split(struct vm_area_struct *vma,
 	manyprots_trim(new);
 }
 
-/**
- * manyprots_isolate - split a part off, as ordinary a VMA as it can be
- * @vma: a VMA; returned as it is if it is not a multi-protection VMA
- * @start: first address of the part
- * @end: address after it; @vma holds all of the part
- *
- * For operations that a run map cannot express.  What is split off has one
- * run and becomes an ordinary VMA if it can, or it has a map of its own whose
- * last run has no end, so that it can grow.
- *
- * Context: mmap_lock held for writing.  VMA iterators become stale.
- * Return: the VMA of the part, which is @vma, or an ERR_PTR.
- */
-struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
-					 unsigned long start,
-					 unsigned long end)
+/* manyprots_isolate() of a multi-protection VMA. */
+struct vm_area_struct *__manyprots_isolate(struct vm_area_struct *vma,
+					   unsigned long start,
+					   unsigned long end)
 {
 	VMA_ITERATOR(vmi, vma->vm_mm, start);
 	struct vma_runs *runs;
 	struct vma_run run;
 	int error = 0;
 
-	if (!vma_is_manyprots(vma))
-		return vma;
 	if (WARN_ON_ONCE(start < vma->vm_start || start >= end || end > vma->vm_end))
 		return ERR_PTR(-EINVAL);
 	if (vma->vm_start < start)
@@ -1283,24 +1219,13 @@ int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 	return 0;
 }
 
-/**
- * manyprots_mmap_flags - what mmap() notes for a later mprotect()
- * @file: the mapped file, or NULL
- * @prot: PROT_* bits of the call
- * @flags: MAP_* bits of the call
- *
- * Thread stacks (MAP_STACK) and malloc arenas (PROT_NONE and MAP_NORESERVE)
- * are going to be split by mprotect(), and are kept as one VMA instead.
- *
- * Return: VM_MANYPROTS_AUTO or VM_NONE.
- */
-vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
-				unsigned long flags)
+/* manyprots_mmap_flags() of anonymous memory, with one of two flags. */
+vm_flags_t __manyprots_mmap_flags(unsigned long prot, unsigned long flags)
 {
-	if (file || (flags & (MAP_TYPE | MAP_GROWSDOWN)) != MAP_PRIVATE ||
+	if ((flags & (MAP_TYPE | MAP_GROWSDOWN)) != MAP_PRIVATE ||
 	    !manyprots_enabled(current->mm))
 		return VM_NONE;
-	if ((flags & MAP_STACK) || ((flags & MAP_NORESERVE) && prot == PROT_NONE))
+	if ((flags & MAP_STACK) || prot == PROT_NONE)
 		return VM_MANYPROTS_AUTO;
 	return VM_NONE;
 }
@@ -1512,7 +1437,7 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 				bool keep, vm_flags_t oldflags,
 				vm_flags_t mayflags, vm_flags_t *access)
 {
-	struct vm_area_struct view __uninitialized;
+	struct vm_area_struct view[1] __uninitialized;
 	const struct vm_operations_struct *ops;
 	unsigned long prot = remap->prot;
 	int pkey = 0, error;
@@ -1523,7 +1448,7 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 		prot |= PROT_EXEC;
 	if (keep) {
 		/* Whether a page was touched makes no difference to its key. */
-		pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, &view),
+		pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, view),
 						   prot, -1);
 	} else if (prot == PROT_EXEC) {
 		pkey = execute_only_pkey(current->mm);
@@ -1551,20 +1476,20 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	/* As it is now, but that no private page will be there. */
 	file = vma->vm_file;
 	ops = vma->vm_ops;
-	vma = vma_report_at(vma, addr, &view);
-	if (vma != &view)
-		memcpy(&view, vma, sizeof(view));
-	view.anon_vma = NULL;
+	vma = vma_report_at(vma, addr, view);
+	if (vma != view)
+		memcpy(view, vma, sizeof(view));
+	view->anon_vma = NULL;
 	if (!keep) {
 		/* What was bss is a mapping of the file, and no run may exec it. */
-		view.vm_start = addr;
-		view.vm_end = min(view.vm_end, remap->end);
-		view.vm_file = file;
-		view.vm_ops = ops;
-		view.vm_pgoff = remap->pgoff + ((addr - remap->start) >> PAGE_SHIFT);
-		vm_flags_init(&view, view.vm_flags & ~VM_ACCESS_FLAGS);
+		view->vm_start = addr;
+		view->vm_end = min(view->vm_end, remap->end);
+		view->vm_file = file;
+		view->vm_ops = ops;
+		view->vm_pgoff = remap->pgoff + ((addr - remap->start) >> PAGE_SHIFT);
+		vm_flags_init(view, view->vm_flags & ~VM_ACCESS_FLAGS);
 	}
-	return security_file_mprotect(&view, remap->prot, prot);
+	return security_file_mprotect(view, remap->prot, prot);
 }
 
 static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
@@ -1573,7 +1498,7 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 				    vm_flags_t *access)
 {
 	unsigned long prot = remap->prot;
-	struct vm_area_struct view __uninitialized;
+	struct vm_area_struct view[1] __uninitialized;
 	int pkey;
 
 	/* Private pages never become text here; mprotect() is for that. */
@@ -1582,11 +1507,11 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC))
 		prot |= oldflags & VM_EXEC ? PROT_EXEC : 0;
 
-	pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, &view), prot, -1);
+	pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, view), prot, -1);
 	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
 	if (map_deny_write_exec(oldflags, *access))
 		return -EACCES;
-	return security_file_mprotect(vma_report_at(vma, addr, &view),
+	return security_file_mprotect(vma_report_at(vma, addr, view),
 				      remap->prot, prot);
 }
 
@@ -1731,7 +1656,7 @@ static void manyprots_zap(const struct manyprots_remap *remap,
 static void manyprots_change_protection(const struct manyprots_remap *remap,
 					struct vm_area_struct *vma)
 {
-	struct vm_area_struct view __uninitialized;
+	struct vm_area_struct view[1] __uninitialized;
 	struct mmu_gather tlb;
 	unsigned long addr, end;
 
@@ -1739,19 +1664,19 @@ static void manyprots_change_protection(const struct manyprots_remap *remap,
 	for (addr = remap->start; addr < remap->end; addr = end) {
 		unsigned int cp_flags = 0;
 
-		vma_view_at(vma, addr, &view);
-		end = min(view.vm_end, remap->end);
-		if (vma_wants_manual_pte_write_upgrade(&view))
+		vma_view_at(vma, addr, view);
+		end = min(view->vm_end, remap->end);
+		if (vma_wants_manual_pte_write_upgrade(view))
 			cp_flags |= MM_CP_TRY_CHANGE_WRITABLE;
-		change_protection(&tlb, &view, addr, end, cp_flags);
+		change_protection(&tlb, view, addr, end, cp_flags);
 	}
 	tlb_finish_mmu(&tlb);
 	manyprots_check_range(vma, remap->start, remap->end);
 
 	for (addr = remap->start; addr < remap->end; addr = end) {
-		vma_report_at(vma, addr, &view);
-		end = view.vm_end;
-		perf_event_mmap(&view);
+		vma_report_at(vma, addr, view);
+		end = view->vm_end;
+		perf_event_mmap(view);
 	}
 }
 

@@ -8,12 +8,19 @@
 #ifndef _LINUX_MANYPROTS_H
 #define _LINUX_MANYPROTS_H
 
+#include <linux/vma_runs.h>
+
 struct mm_struct;
 struct vm_area_struct;
 struct vma_iterator;
-struct vma_runs;
 
 #ifdef CONFIG_MANYPROTS
+
+/* sysctl vm.manyprots and, over it, PR_SET_MANYPROTS */
+#define MANYPROTS_FOLLOW	(-1)	/* of a process: as the sysctl says */
+#define MANYPROTS_OFF		0
+#define MANYPROTS_EXPLICIT	1	/* MAP_CHGPROT, stacks and arenas */
+#define MANYPROTS_ALWAYS	2	/* each mprotect() that would split */
 
 /* The flags that a run keeps, and its VMA's vm_flags therefore does not. */
 #define VM_RUN_FLAGS	(VM_ACCESS_FLAGS | VM_ACCOUNT | VM_FLAGS_CLEAR)
@@ -82,7 +89,8 @@ unsigned long __vma_file_last(struct vm_area_struct *vma);
  * vma_view_at - the VMA as the page at an address has it
  * @vma: a VMA; a view VMA is returned as it is
  * @addr: an address in it
- * @view: memory for a view VMA; need not be initialised
+ * @view: memory for a view VMA, need not be initialised: a view[1], as for a
+ *	variable that is no array gcc aligns the stack, which costs
  *
  * The view VMA is what the equivalent layout would have at @addr: the run's
  * bounds, access flags, page protection and kind, and no anon_vma where no
@@ -322,8 +330,9 @@ bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff);
  * Return: true if the page must not be mapped.
  */
 #define manyprots_overmaps(vma, folio, pgoff)				\
-	(unlikely((unsigned int)folio_ref_count(folio) > INT_MAX / 2) && \
-	 vma_has_runs(vma) && __manyprots_overmaps(vma_real(vma), pgoff))
+	(vma_has_runs(vma) &&						\
+	 unlikely((unsigned int)folio_ref_count(folio) > INT_MAX / 2) && \
+	 __manyprots_overmaps(vma_real(vma), pgoff))
 
 unsigned long __manyprots_accounted(struct vm_area_struct *vma,
 				    unsigned long start, unsigned long end);
@@ -426,11 +435,47 @@ static inline int manyprots_forget_anon(struct vm_area_struct *vma)
 	return vma_is_manyprots(vma) ? __manyprots_forget_anon(vma) : 0;
 }
 
-void vma_runs_dup(struct vm_area_struct *vma);
-void vma_runs_drop(struct vm_area_struct *vma);
+/**
+ * vma_runs_dup - take the reference of a copied VMA
+ * @vma: a VMA that was just copied from another, field by field
+ *
+ * Context: mmap_lock of the original held for writing.
+ */
+static inline void vma_runs_dup(struct vm_area_struct *vma)
+{
+	if (vma_has_runs(vma))
+		vma_runs_get(vma->vm_runs);
+}
+
+/**
+ * vma_runs_drop - drop the reference of a VMA that is freed
+ * @vma: the VMA
+ *
+ * Context: any, RCU callbacks too.
+ */
+static inline void vma_runs_drop(struct vm_area_struct *vma)
+{
+	if (vma_has_runs(vma))
+		vma_runs_put(vma->vm_runs);
+}
+
 unsigned long vma_nr_runs(struct vm_area_struct *vma);
-void manyprots_count(struct mm_struct *mm, struct vm_area_struct *vma,
-		     int sign);
+
+/**
+ * manyprots_count - a VMA comes to or goes from an mm, with its runs
+ * @mm: the mm
+ * @vma: the VMA; nothing is done if it is not a multi-protection VMA
+ * @sign: 1 if it comes, -1 if it goes
+ *
+ * Context: mmap_lock held for writing, or nobody else knows the mm.
+ */
+static inline void manyprots_count(struct mm_struct *mm,
+				   struct vm_area_struct *vma, int sign)
+{
+	if (vma_is_manyprots(vma))
+		atomic_long_add(sign * (long)vma_nr_runs(vma), &mm->run_count);
+}
+
 bool manyprots_may_copy(struct vm_area_struct *vma);
 void __manyprots_after_split(struct vm_area_struct *vma,
 			     struct vm_area_struct *new);
@@ -473,11 +518,67 @@ static inline void manyprots_settle(struct vm_area_struct *vma,
 		__manyprots_settle(vma, start, end);
 }
 
-struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
-					 unsigned long start,
-					 unsigned long end);
+struct vm_area_struct *__manyprots_isolate(struct vm_area_struct *vma,
+					   unsigned long start,
+					   unsigned long end);
+
+/**
+ * manyprots_isolate - split a part off, as ordinary a VMA as it can be
+ * @vma: a VMA; returned as it is if it is not a multi-protection VMA
+ * @start: first address of the part
+ * @end: address after it; @vma holds all of the part
+ *
+ * For operations that a run map cannot express.  What is split off has one
+ * run and becomes an ordinary VMA if it can, or it has a map of its own whose
+ * last run has no end, so that it can grow.
+ *
+ * Context: mmap_lock held for writing.  VMA iterators become stale.
+ * Return: the VMA of the part, which is @vma, or an ERR_PTR.
+ */
+static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vma,
+						       unsigned long start,
+						       unsigned long end)
+{
+	return vma_is_manyprots(vma) ? __manyprots_isolate(vma, start, end) : vma;
+}
+
 int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
+extern int sysctl_manyprots;
+
+/**
+ * manyprots_mode - the mode that is in force for a process
+ * @mm: its mm
+ *
+ * Return: MANYPROTS_OFF, MANYPROTS_EXPLICIT or MANYPROTS_ALWAYS.
+ */
+static inline int manyprots_mode(struct mm_struct *mm)
+{
+	int mode = READ_ONCE(mm->manyprots_mode);
+
+	return mode == MANYPROTS_FOLLOW ? READ_ONCE(sysctl_manyprots) : mode;
+}
+
+/**
+ * manyprots_may_mprotect - may an mprotect() be one for manyprots_mprotect()?
+ * @vma: an ordinary VMA, or a view VMA of the run that holds the range
+ * @start: first address of the range
+ * @end: address after it
+ *
+ * Context: mmap_lock held for writing.
+ * Return: false if vma_modify_flags() does it for certain.
+ */
+static inline bool manyprots_may_mprotect(struct vm_area_struct *vma,
+					  unsigned long start, unsigned long end)
+{
+	if (vma_has_runs(vma))
+		return true;
+	if (start == vma->vm_start && end == vma->vm_end)
+		return false;
+	return (vma->vm_flags & VM_MANYPROTS_AUTO) ||
+		manyprots_mode(vma->vm_mm) == MANYPROTS_ALWAYS;
+}
+
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 					  struct vm_area_struct *prev,
 					  struct vm_area_struct *vma,
@@ -488,8 +589,23 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 long manyprots_remap(unsigned long start, unsigned long size,
 		     unsigned long prot, unsigned long pgoff,
 		     unsigned long flags);
-vm_flags_t manyprots_mmap_flags(const struct file *file, unsigned long prot,
-				unsigned long flags);
+vm_flags_t __manyprots_mmap_flags(unsigned long prot, unsigned long flags);
+
+/**
+ * manyprots_mmap_flags - what mmap() notes for a later mprotect()
+ * @file: the mapped file, or NULL
+ * @prot: PROT_* bits of the call
+ * @flags: MAP_* bits of the call
+ *
+ * Thread stacks (MAP_STACK) and malloc arenas (PROT_NONE and MAP_NORESERVE)
+ * are going to be split by mprotect(), and are kept as one VMA instead.
+ *
+ * Return: VM_MANYPROTS_AUTO or VM_NONE.
+ */
+#define manyprots_mmap_flags(file, prot, flags)				\
+	((file) || !((flags) & (MAP_STACK | MAP_NORESERVE)) ?		\
+	 VM_NONE : __manyprots_mmap_flags(prot, flags))
+
 unsigned long manyprots_at_flags(void);
 
 #else /* !CONFIG_MANYPROTS */
@@ -676,6 +792,12 @@ static inline int manyprots_split_runs(struct mm_struct *mm,
 	return 0;
 }
 
+static inline bool manyprots_may_mprotect(struct vm_area_struct *vma,
+					  unsigned long start, unsigned long end)
+{
+	return false;
+}
+
 static inline struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 							struct vm_area_struct *prev,
 							struct vm_area_struct *vma,
@@ -694,12 +816,7 @@ static inline long manyprots_remap(unsigned long start, unsigned long size,
 	return -EINVAL;
 }
 
-static inline vm_flags_t manyprots_mmap_flags(const struct file *file,
-					      unsigned long prot,
-					      unsigned long flags)
-{
-	return VM_NONE;
-}
+#define manyprots_mmap_flags(file, prot, flags)	VM_NONE
 
 static inline unsigned long manyprots_at_flags(void)
 {
