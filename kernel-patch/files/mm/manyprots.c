@@ -549,6 +549,50 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	}
 }
 
+/**
+ * manyprots_fault_around - map pages of other runs around a fault
+ * @vmf: the fault, on a view VMA, after ->map_pages() did the same for its run
+ * @nr_pages: how many pages, aligned to as many, are "around"
+ *
+ * What is loaded together lies together: the headers, text and read-only data
+ * of a small library are a fault each on stock, as they are VMAs.  Runs that may
+ * be written to are left out, since their pages are mostly copied and mapping
+ * them first would save nothing, and those that must not be read.
+ *
+ * Context: under rcu_read_lock(), mmap_lock or the VMA lock held.
+ */
+void manyprots_fault_around(struct vm_fault *vmf, unsigned long nr_pages)
+{
+	struct vm_area_struct *vma = vma_real(vmf->vma), *run, view[1] __uninitialized;
+	unsigned long first = ALIGN_DOWN(vmf->address, nr_pages << PAGE_SHIFT);
+	unsigned long last = first + ((nr_pages - 1) << PAGE_SHIFT);
+	unsigned long addr = max(first, vma->vm_start);
+
+	last = min(last, vma->vm_end - PAGE_SIZE);
+	while (addr <= last && !pmd_none(pmdp_get_lockless(vmf->pmd))) {
+		run = vma_view_at(vma, addr, view);
+		if (run == vma)
+			return;
+		if (run->vm_ops && (run->vm_flags & (VM_READ | VM_EXEC)) &&
+		    !(run->vm_flags & VM_WRITE) && run->vm_start != vmf->vma->vm_start) {
+			struct vm_fault around = {
+				.vma = run,
+				.address = vmf->address,
+				.real_address = vmf->real_address,
+				.pgoff = vmf->pgoff,
+				.gfp_mask = vmf->gfp_mask,
+				.flags = vmf->flags,
+				.pmd = vmf->pmd,
+				.pud = vmf->pud,
+			};
+
+			run->vm_ops->map_pages(&around, vma_file_pgoff(run, addr),
+				vma_file_pgoff(run, min(last, run->vm_end - PAGE_SIZE)));
+		}
+		addr = run->vm_end;
+	}
+}
+
 /* What the runs of a multi-protection VMA have in a range, in pages. */
 static void manyprots_sum(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct vma_runs_sum *sum)

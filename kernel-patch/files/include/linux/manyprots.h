@@ -12,6 +12,7 @@
 
 struct mm_struct;
 struct vm_area_struct;
+struct vm_fault;
 struct vma_iterator;
 
 #ifdef CONFIG_MANYPROTS
@@ -393,7 +394,7 @@ static inline void manyprots_gather(struct vm_area_struct *vma,
 				    unsigned long *accounted,
 				    unsigned long *exec, unsigned long *data)
 {
-	if (vma_is_manyprots(vma))
+	if (vma_has_runs(vma))
 		__manyprots_gather(vma, accounted, exec, data);
 }
 
@@ -414,6 +415,7 @@ void manyprots_mm_init(struct mm_struct *mm);
 int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
 		    unsigned long arg4, unsigned long arg5);
 int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
+void manyprots_fault_around(struct vm_fault *vmf, unsigned long nr_pages);
 int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma);
 
@@ -432,7 +434,7 @@ int __manyprots_forget_anon(struct vm_area_struct *vma);
  */
 static inline int manyprots_forget_anon(struct vm_area_struct *vma)
 {
-	return vma_is_manyprots(vma) ? __manyprots_forget_anon(vma) : 0;
+	return vma_has_runs(vma) ? __manyprots_forget_anon(vma) : 0;
 }
 
 /**
@@ -472,7 +474,7 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma);
 static inline void manyprots_count(struct mm_struct *mm,
 				   struct vm_area_struct *vma, int sign)
 {
-	if (vma_is_manyprots(vma))
+	if (vma_has_runs(vma))
 		atomic_long_add(sign * (long)vma_nr_runs(vma), &mm->run_count);
 }
 
@@ -491,7 +493,7 @@ void __manyprots_after_split(struct vm_area_struct *vma,
 static inline void manyprots_after_split(struct vm_area_struct *vma,
 					 struct vm_area_struct *new)
 {
-	if (vma_is_manyprots(vma))
+	if (vma_has_runs(vma))
 		__manyprots_after_split(vma, new);
 }
 
@@ -727,6 +729,11 @@ static inline int manyprots_anon_prepare(struct vm_area_struct *vma,
 					 unsigned long addr)
 {
 	return 0;
+}
+
+static inline void manyprots_fault_around(struct vm_fault *vmf,
+					  unsigned long nr_pages)
+{
 }
 
 static inline int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
