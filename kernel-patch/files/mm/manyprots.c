@@ -549,6 +549,36 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	}
 }
 
+/*
+ * Map the pages of @run, a view VMA, from the one at @addr to the one at @last.
+ * Not those at the ends that the run of the fault maps, too: a page that is mapped
+ * twice is treated otherwise by who moves pages, and on stock it would not be yet.
+ */
+static void manyprots_map_around(struct vm_fault *vmf, struct vm_area_struct *run,
+				 unsigned long addr, unsigned long last)
+{
+	pgoff_t first_here = vma_file_base(vmf->vma);
+	pgoff_t last_here = first_here + vma_pages(vmf->vma) - 1;
+	pgoff_t from = vma_file_pgoff(run, addr), to = vma_file_pgoff(run, last);
+	struct vm_fault around = {
+		.vma = run,
+		.address = vmf->address,
+		.real_address = vmf->real_address,
+		.pgoff = vmf->pgoff,
+		.gfp_mask = vmf->gfp_mask,
+		.flags = vmf->flags,
+		.pmd = vmf->pmd,
+		.pud = vmf->pud,
+	};
+
+	if (from >= first_here && from <= last_here)
+		from = last_here + 1;
+	if (to >= first_here && to <= last_here && first_here)
+		to = first_here - 1;
+	if (from <= to)
+		run->vm_ops->map_pages(&around, from, to);
+}
+
 /**
  * manyprots_fault_around - map pages of other runs around a fault
  * @vmf: the fault, on a view VMA, after ->map_pages() did the same for its run
@@ -563,33 +593,26 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
  */
 void manyprots_fault_around(struct vm_fault *vmf, unsigned long nr_pages)
 {
-	struct vm_area_struct *vma = vma_real(vmf->vma), *run, view[1] __uninitialized;
+	struct vm_area_struct *vma = vma_real(vmf->vma), view[1] __uninitialized;
 	unsigned long first = ALIGN_DOWN(vmf->address, nr_pages << PAGE_SHIFT);
 	unsigned long last = first + ((nr_pages - 1) << PAGE_SHIFT);
 	unsigned long addr = max(first, vma->vm_start);
+	struct vma_run run;
 
 	last = min(last, vma->vm_end - PAGE_SIZE);
 	while (addr <= last && !pmd_none(pmdp_get_lockless(vmf->pmd))) {
-		run = vma_view_at(vma, addr, view);
-		if (run == vma)
-			return;
-		if (run->vm_ops && (run->vm_flags & (VM_READ | VM_EXEC)) &&
-		    !(run->vm_flags & VM_WRITE) && run->vm_start != vmf->vma->vm_start) {
-			struct vm_fault around = {
-				.vma = run,
-				.address = vmf->address,
-				.real_address = vmf->real_address,
-				.pgoff = vmf->pgoff,
-				.gfp_mask = vmf->gfp_mask,
-				.flags = vmf->flags,
-				.pmd = vmf->pmd,
-				.pud = vmf->pud,
-			};
+		unsigned long start, end;
 
-			run->vm_ops->map_pages(&around, vma_file_pgoff(run, addr),
-				vma_file_pgoff(run, min(last, run->vm_end - PAGE_SIZE)));
+		if (!vma_run_at(vma, addr, &run))
+			return;
+		start = vma_index_addr(vma, run.first);
+		end = vma_index_addr(vma, run.last) + PAGE_SIZE;
+		if (!(run.attr & (VMA_RUN_ZEROFILL | VM_WRITE)) &&
+		    (run.attr & (VM_READ | VM_EXEC)) && start != vmf->vma->vm_start) {
+			vma_fill_view(vma, &run, view, false);
+			manyprots_map_around(vmf, view, addr, min(last, end - PAGE_SIZE));
 		}
-		addr = run->vm_end;
+		addr = end;
 	}
 }
 
@@ -1045,6 +1068,7 @@ bool manyprots_may_merge(struct vm_area_struct *vma, vm_flags_t flags,
 {
 	struct vma_run run;
 
+	VM_WARN_ON_ONCE(vma_is_view(vma));
 	vma_run_at(vma, vma->vm_start, &run);
 	if (run.last != vma_last_index(vma))
 		return false;
