@@ -55,6 +55,17 @@ launch() {
 	main_pid=$!
 }
 
+# launch_mozilla COMMAND...: where the guest cannot do with their sandbox, without it
+launch_mozilla() {
+	if [ "$sandbox" = yes ]; then
+		launch "$@"
+	else
+		launch env MOZ_DISABLE_CONTENT_SANDBOX=1 MOZ_DISABLE_RDD_SANDBOX=1 \
+			MOZ_DISABLE_UTILITY_SANDBOX=1 MOZ_DISABLE_SOCKET_PROCESS_SANDBOX=1 \
+			MOZ_DISABLE_GMP_SANDBOX=1 "$@"
+	fi
+}
+
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds
 wait_for() {
 	until_=$(($(date +%s) + $1 * slow)) what_=$2
