@@ -97,6 +97,14 @@ window_there() {
 	[ -n "$win" ]
 }
 
+# titled REGEX: looks for a window of the program's class with such a title
+titled() {
+	for win in $(x search --onlyvisible --class "$class" 2>/dev/null); do
+		x getwindowname "$win" 2>/dev/null | grep -q "$1" && return
+	done
+	return 1
+}
+
 # await_window: until the program has a window, its number then is in $win
 await_window() {
 	until_=$(($(date +%s) + window_timeout * slow))
