@@ -14,7 +14,7 @@
 
 home=/home/user
 class='' kind='' results='' title=''
-window_timeout=120
+window_timeout=300
 why=''
 
 say() {
