@@ -4,6 +4,9 @@
 define HELP
 make demo          ffmpeg and python3 on stock and on manyprots, compared
                    (GUEST=x86_64: under QEMU; default: User-mode Linux)
+make desktop       programs of a Debian desktop, compared in the same way: VMAs,
+                   slabs, page faults, results; build/report/index.html
+                   (PROGRAMS="gimp evince": these)
 make check         all tests
 make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
 make check-short   some minutes of each of the next three
@@ -138,6 +141,9 @@ all: um x86_64 stock glibc tools
 GUEST ?= um
 demo: $(GUEST) $(GUEST)-stock glibc tools
 	@GUEST=$(GUEST) tools/demo
+.PHONY: desktop
+desktop: $(GUEST) $(GUEST)-stock glibc tools
+	@GUEST=$(GUEST) desktop/run
 check: all glibc-stock
 	@tests/run
 check-debug: x86_64-debug glibc tools
