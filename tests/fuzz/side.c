@@ -58,7 +58,6 @@ static bool touched;		/* a private page may be there: charges depend on merges *
 static bool marked;		/* advice or locks are on some mapping */
 static bool reclaimed;		/* what is in memory depends on the time */
 static bool apart;		/* a mapping beside runs that is merged on the other side */
-static bool write_only;		/* pages may be PROT_WRITE alone */
 static int uffd = -1;
 static bool limited;		/* RLIMIT_DATA */
 static bool lax;		/* User-mode Linux */
@@ -475,8 +474,7 @@ static void join(void)
  * User-mode Linux asks for the right to read only if a page is not there.
  * Whether fork() copied what may not be read depends on how stock merged, as
  * does, with @apart, what a fault maps around it; what else may be there on one
- * side only is said by @reclaimed.  A fault also maps file pages of other runs,
- * which may become PROT_WRITE alone: PROT_NONE pages are never there.
+ * side only is said by @reclaimed.
  */
 static bool told_by_presence(unsigned long addr, unsigned int n)
 {
@@ -485,14 +483,12 @@ static bool told_by_presence(unsigned long addr, unsigned int n)
 
 	addr &= ~(PS - 1);
 	end = addr + n * PS;
-	if (!lax || !(depth || reclaimed || apart || write_only))
+	if (!lax || !(depth || reclaimed || apart))
 		return false;
 	read_maps(false);
 	for (i = 0; i < nr_entries; i++)
 		if (entries[i].end > addr && entries[i].start < end &&
-		    (entries[i].perms & 0xff) != 'r' && (entries[i].perms >> 16 & 0xff) != 'x' &&
-		    (depth || reclaimed || apart ||
-		     (entries[i].file && (entries[i].perms >> 8 & 0xff) == 'w')))
+		    (entries[i].perms & 0xff) != 'r' && (entries[i].perms >> 16 & 0xff) != 'x')
 			return true;
 	return false;
 }
@@ -1709,7 +1705,6 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 	else
 		fuzz_decode(shm->seq, i, &head, &s);
 	n = clamp(s.at, s.n);
-	write_only |= s.prot == PROT_WRITE;
 	if (me == MULTI)
 		shm->op_count[s.code][0]++;
 	switch (s.code) {
@@ -2033,7 +2028,6 @@ static void run_sequence(void)
 		more |= MAP_STACK, marked = true;
 	if (head.flags & HEAD_LOCKED)
 		more |= MAP_LOCKED, touched = marked = true;
-	write_only = head.prot == PROT_WRITE;
 	step_nr = FUZZ_MAX_OPS;
 	same_mmap(AREA, head.pages, head.prot, head.kind, 0, more);
 	if ((fuzz_kinds[head.kind].flags & MAP_SHARED))

@@ -12,7 +12,6 @@
 
 struct mm_struct;
 struct vm_area_struct;
-struct vm_fault;
 struct vma_iterator;
 
 #ifdef CONFIG_MANYPROTS
@@ -415,7 +414,6 @@ void manyprots_mm_init(struct mm_struct *mm);
 int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
 		    unsigned long arg4, unsigned long arg5);
 int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
-void manyprots_fault_around(struct vm_fault *vmf, unsigned long nr_pages);
 int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma);
 
@@ -729,11 +727,6 @@ static inline int manyprots_anon_prepare(struct vm_area_struct *vma,
 					 unsigned long addr)
 {
 	return 0;
-}
-
-static inline void manyprots_fault_around(struct vm_fault *vmf,
-					  unsigned long nr_pages)
-{
 }
 
 static inline int manyprots_copy_page_range(struct vm_area_struct *dst_vma,

@@ -565,36 +565,6 @@ TEST(sparse_page_tables)
 }
 
 /*
- * A fault on what is not text maps what is around it in other runs, too, where
- * those are not written to and may be read; truncation finds it there.
- */
-TEST(fault_around)
-{
-	struct mp_pair p = { .fd = mp_file(MP_TMP, LIB_FILE_PAGES) };
-	char *m;
-	int i;
-
-	if (mp_stock)
-		SKIP(return, "feature off");
-	ASSERT_NE(-1, p.fd);
-	ASSERT_EQ(0, mp_map_runs(&p, mp_library));
-	m = p.base[MULTI];
-	ASSERT_EQ(0, mp_read(m + LIB_RX * PS));
-	EXPECT_EQ(0, mapped(m));
-	EXPECT_EQ(0, mapped(m + LIB_RO * PS));
-	ASSERT_EQ(0, mp_read(m));
-	/* The window is an aligned block of 16 pages. */
-	for (i = 0; i < LIB_PAGES; i++)
-		if (((unsigned long)m / PS + i) / 16 == (unsigned long)m / PS / 16)
-			EXPECT_EQ(i < LIB_HOLE || i == LIB_RELRO, mapped(m + i * PS));
-	ASSERT_EQ(0, ftruncate(p.fd, PS));
-	for (i = 1; i < LIB_PAGES; i++)
-		EXPECT_EQ(0, mapped(m + i * PS));
-	mp_clear();
-	close(p.fd);
-}
-
-/*
  * A page far behind the beginning of a mapping is found whatever the page tables
  * before it lack: a table of the lowest level, or one of the highest, of which
  * each kernel folds others.
