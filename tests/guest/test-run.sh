@@ -97,6 +97,7 @@ g --timeout 8 -- sh -c 'echo begun; sleep 100'
 took=$(($(date +%s) - start))
 expect "124 at the time limit, output so far is kept" \
 	'same $st 124' 'has begun "$out"' '[ $took -lt 30 ]'
+rm "$out"	# what is in it is of the command before
 "$top/guest/run" --guest "$guest" --kernel "$KERNEL" --timeout 60 -- \
 	sh -c 'echo begun; exec sleep 50' >"$out" 2>"$err" &
 pid=$!

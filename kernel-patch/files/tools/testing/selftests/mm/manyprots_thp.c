@@ -109,7 +109,7 @@ static int same_at(struct mp_pair *p, const char *what, int flags)
 static char saved[8][64];
 static const char *const knobs[] = { "enabled", "shmem_enabled", "defrag",
 	"khugepaged/scan_sleep_millisecs", "khugepaged/alloc_sleep_millisecs",
-	"khugepaged/max_ptes_none" };
+	"khugepaged/max_ptes_none", "khugepaged/pages_to_scan" };
 
 static void keep(bool restore)
 {
@@ -133,7 +133,8 @@ static void keep(bool restore)
 /*
  * khugepaged makes huge pages of small ones when it comes by, which may be
  * between a look at the one side and at the other: it sleeps until a test wants
- * it, and in the pass that this wakes it for leaves alone what has holes.
+ * it.  The first process with a huge page wakes it all the same, as does each
+ * setting: then it looks at one VMA, and leaves alone what has holes.
  */
 static bool setup(void)
 {
@@ -141,9 +142,17 @@ static bool setup(void)
 	    access(THP "enabled", W_OK))
 		return false;
 	keep(false);
-	return !set("enabled", "always") && !set("defrag", "always") &&
+	return !set("khugepaged/pages_to_scan", "1") &&
 		!set("khugepaged/max_ptes_none", "0") &&
-		!set("khugepaged/scan_sleep_millisecs", "3600000");
+		!set("khugepaged/scan_sleep_millisecs", "3600000") &&
+		!set("enabled", "always") && !set("defrag", "always");
+}
+
+static int khugepaged(void)
+{
+	return set("khugepaged/pages_to_scan", "4096") ||
+		set("khugepaged/scan_sleep_millisecs", "0") ||
+		set("khugepaged/alloc_sleep_millisecs", "0");
 }
 
 /* ---- anonymous memory ---- */
@@ -319,8 +328,7 @@ TEST_F(anon, khugepaged)
 	ASSERT_EQ(0, set("enabled", "never"));
 	mp_both(&self->p, fill(b, 5 * HP, 1000));
 	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + 3 * HUGE + PS, PS, R)));
-	ASSERT_EQ(0, set("khugepaged/scan_sleep_millisecs", "0"));
-	ASSERT_EQ(0, set("khugepaged/alloc_sleep_millisecs", "0"));
+	ASSERT_EQ(0, khugepaged());
 	ASSERT_EQ(0, set("enabled", "always"));
 	/* A fault for the process to be noticed; the holes of the last run */
 	mp_both(&self->p, fill(b + 6 * HUGE, HP, 7));
@@ -445,8 +453,7 @@ TEST(arena_grows)
 		ASSERT_EQ(0, mprotect(m + i * PS, PS, RW));
 		m[i * PS] = 1;
 	}
-	ASSERT_EQ(0, set("khugepaged/scan_sleep_millisecs", "0"));
-	ASSERT_EQ(0, set("khugepaged/alloc_sleep_millisecs", "0"));
+	ASSERT_EQ(0, khugepaged());
 	for (i = 0; i < 300 && (huge_map(m, 3) & 3) != 3; i++)
 		usleep(100000);
 	ASSERT_EQ(3, huge_map(m, 3) & 3);
