@@ -238,6 +238,10 @@ static void expect_from_headers(struct object *obj)
 		uint64_t allocend = ph->p_vaddr + ph->p_memsz;
 		uint64_t a;
 
+		/* More of the file than of memory: what is behind is not looked at. */
+		if (dataend > obj->hi)
+			dataend = obj->hi;
+
 		if (!first) {
 			/* Holes: the first mapping, made inaccessible. */
 			first = ph;

@@ -226,6 +226,19 @@ static const struct shape shapes[] = {
 	{ "text-bss", ONE, SEGMENTS(
 		{ RX, 0x0000, 0x0000, 0x1800, 0x2800 },
 		{ RW, 0x3e00, 0x1e00, 0x0900, 0x1800 }) },
+	/*
+	 * Text that ends in whole pages of bss, after data whose last page is
+	 * cleared: the text's file is mapped before that, its bss after.
+	 */
+	{ "data-first-text-bss", ONE, SEGMENTS(
+		{ RW, 0x0000, 0x0000, 0x1800, 0x1a00 },
+		{ RX, 0x2000, 0x2000, 0x1000, 0x3000 }) },
+	{ "data-first-text-bss-holes", ONE, SEGMENTS(
+		{ R,  0x0000, 0x0000, 0x0a00 },
+		{ RW, 0x1a00, 0x0a00, 0x0900, 0x1800 },
+		{ RX, 0x4000, 0x2000, 0x1000, 0x3000 },
+		{ RW, 0x8e00, 0x3e00, 0x0900, 0x2000 }),
+	  .relro = 0x8e00, .relro_size = 0x200 },
 	/* The file's headers are not mapped: the loader keeps a copy. */
 	{ "no-headers", ONE, SEGMENTS(
 		{ R,  0x0000, 0x1000, 0x0800 },
@@ -255,6 +268,21 @@ static const struct shape shapes[] = {
 		{ RW, 0x3000, 0x3000, 0x0c00, 0x0c80 },
 		{ RW, 0x3d00, 0x3d00, 0x1000 },
 		{ RW, 0x5e00, 0x4e00, 0x0900, 0x2000 }) },
+	/* The program headers do not ascend; the last is the highest. */
+	{ "out-of-order", STOCK, SEGMENTS(
+		{ R,  0x0000, 0x0000, 0x1800 },
+		{ RW, 0x4e00, 0x3e00, 0x0900, 0x2000 },
+		{ RX, 0x2000, 0x2000, 0x1234 },
+		{ R,  0x7000, 0x5000, 0x0800 }) },
+	/*
+	 * The last segment has three pages more in the file than in memory.
+	 * They are mapped, over whatever is there: so at an address where
+	 * nothing is.
+	 */
+	{ "short-in-memory", STOCK, SEGMENTS(
+		{ R,  0x32000000, 0x0000, 0x1800 },
+		{ RX, 0x32002000, 0x2000, 0x1234 },
+		{ RW, 0x32004e00, 0x3e00, 0x3900, 0x0900 }) },
 };
 
 /* Where things are in the segment with the tables, from its start. */
@@ -273,6 +301,12 @@ static const char strtab[] = "\0answer";
 static uint64_t memsz(const struct segment *seg)
 {
 	return seg->memsz ?: seg->filesz;
+}
+
+/* What is of the file and in memory. */
+static uint64_t datasz(const struct segment *seg)
+{
+	return seg->filesz < memsz(seg) ? seg->filesz : memsz(seg);
 }
 
 static void write_shape(const struct shape *shape, const char *dir)
@@ -344,7 +378,7 @@ static void write_shape(const struct shape *shape, const char *dir)
 		if ((seg->flags & RW) != RW || seg->filesz < 0x200)
 			continue;
 		rela[nrela++] = (Elf64_Rela){
-			.r_offset = (seg->vaddr + seg->filesz - 8) & -8,
+			.r_offset = (seg->vaddr + datasz(seg) - 8) & -8,
 			.r_info = ELF64_R_INFO(0, R_X86_64_RELATIVE),
 			.r_addend = tables->vaddr + 8 * i,
 		};

@@ -231,19 +231,23 @@ dl_manyprots_mprotect (void *start, size_t len, int prot)
   return __mprotect (start, len, prot);
 }
 
-/* Return true if the segments follow each other and share no page.  If they
-   do share one, the later segment's mapping replaces what the earlier one left
-   there, cleared bss for instance, while a remap keeps the contents of pages
-   whose offset it does not change.  */
+/* Return true if the segments follow each other, share no page, and none has
+   pages of the file beyond its end in memory.  If they do share one, the later
+   segment's mapping replaces what the earlier one left there, cleared bss for
+   instance, while a remap keeps the contents of pages whose offset it does not
+   change.  Pages beyond the end of the last segment are beyond the first
+   mapping.  */
 static bool
 dl_manyprots_segments_ordered (const struct loadcmd loadcmds[],
 			       size_t nloadcmds)
 {
-  for (size_t i = 1; i < nloadcmds; ++i)
-    if (loadcmds[i].mapstart < loadcmds[i - 1].mapend
-	|| loadcmds[i].mapstart < ALIGN_UP (loadcmds[i - 1].allocend,
-					    GLRO(dl_pagesize)))
-      return false;
+  for (size_t i = 0; i < nloadcmds; ++i)
+    {
+      ElfW(Addr) end = ALIGN_UP (loadcmds[i].allocend, GLRO(dl_pagesize));
+      if (loadcmds[i].mapend > end
+	  || (i + 1 < nloadcmds && loadcmds[i + 1].mapstart < end))
+	return false;
+    }
   return true;
 }
 
@@ -295,7 +299,7 @@ _dl_map_segments (struct link_map *l, int fd,
   else if (!dl_manyprots_enabled ())
     why = dl_manyprots_disabled_reason ();
   else if (!dl_manyprots_segments_ordered (loadcmds, nloadcmds))
-    why = "two segments share a page, or are out of order";
+    why = "segments share a page, are out of order, or shorter in memory";
 
   /* Not left as it is even if it should be null: in the child of a fork that
      interrupted another thread's dlopen it points to that thread's object.  */
