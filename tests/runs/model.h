@@ -234,14 +234,16 @@ static unsigned long model_first(struct model *m, unsigned long index)
 
 /*
  * Are @a and the page after it, @b, alike?  Then they join if one of them is
- * @new, unless that would give the ANON bit to the other one.
+ * @new, unless that would give the ANON bit to the other one, or to any.
  */
 static bool model_joins(const struct page *a, const struct page *b,
-			const struct page *new)
+			const struct page *new, enum vma_runs_join join)
 {
 	const struct page *old = new == a ? b : a;
 
 	if ((a->attr ^ b->attr) & ~VMA_RUN_ANON)
+		return false;
+	if (join == VMA_RUNS_JOIN && a->attr != b->attr)
 		return false;
 	if ((new->attr & VMA_RUN_ANON) && !(old->attr & VMA_RUN_ANON))
 		return false;
@@ -249,11 +251,14 @@ static bool model_joins(const struct page *a, const struct page *b,
 }
 
 static void model_join(struct model *m, unsigned long window_first,
-		       unsigned long window_last, const struct vma_run *run)
+		       unsigned long window_last, const struct vma_run *run,
+		       enum vma_runs_join join)
 {
 	struct page *first = model_page(m, run->first), *last = model_page(m, run->last);
-	bool left = run->first > window_first && model_joins(first - 1, first, first);
-	bool right = run->last < window_last && model_joins(last, last + 1, last);
+	bool left = run->first > window_first &&
+		model_joins(first - 1, first, first, join);
+	bool right = run->last < window_last &&
+		model_joins(last, last + 1, last, join);
 	unsigned long i, end;
 	u32 anon = 0;
 
@@ -271,7 +276,7 @@ static void model_join(struct model *m, unsigned long window_first,
 
 static void model_replace(struct model *m, unsigned long window_first,
 			  unsigned long window_last, const struct vma_run *run,
-			  bool join)
+			  enum vma_runs_join join)
 {
 	unsigned long i;
 
@@ -285,8 +290,8 @@ static void model_replace(struct model *m, unsigned long window_first,
 		model_page(m, i)->begins = true;
 	m->first = window_first;
 	model_page(m, window_first)->begins = true;
-	if (join)
-		model_join(m, window_first, window_last, run);
+	if (join != VMA_RUNS_APART)
+		model_join(m, window_first, window_last, run, join);
 	for (i = window_last + 1; i < origin + universe; i++) {
 		*model_page(m, i) = *model_page(m, i - 1);
 		model_page(m, i)->begins = false;
@@ -375,7 +380,8 @@ static struct vma_runs *anon_copy(struct vma_runs *runs, struct model *m,
 		run.first = search->first;
 	}
 	run.last = min(run.last, search->last);
-	copy = vma_runs_replace_apart(runs, search->first, search->last, &run);
+	copy = vma_runs_replace(runs, search->first, search->last, &run,
+				VMA_RUNS_APART);
 	check(copy);
 	vma_runs_put(runs);
 	return copy;
@@ -522,7 +528,7 @@ static void model_create(struct model *m)
 
 	m->runs = vma_runs_create(run.first, run.pgoff, run.attr);
 	check(m->runs);
-	model_replace(m, run.first, run.last, &run, false);
+	model_replace(m, run.first, run.last, &run, VMA_RUNS_APART);
 }
 
 static void model_drop(struct model *m)
@@ -535,21 +541,18 @@ static void model_drop(struct model *m)
 static struct vma_runs *try_replace(const struct vma_runs *runs,
 				    unsigned long window_first,
 				    unsigned long window_last,
-				    const struct vma_run *run, bool join,
-				    bool may_fail)
+				    const struct vma_run *run,
+				    enum vma_runs_join join, bool may_fail)
 {
-	struct vma_runs *(*replace)(const struct vma_runs *, unsigned long,
-				    unsigned long, const struct vma_run *) =
-		join ? vma_runs_replace : vma_runs_replace_apart;
 	size_t bytes = fake_bytes, objects = fake_objects;
 	struct vma_runs *copy;
 
 	fake_fail_after = may_fail && !below(3) ? 1 + below(8) : 0;
-	copy = replace(runs, window_first, window_last, run);
+	copy = vma_runs_replace(runs, window_first, window_last, run, join);
 	if (!copy) {
 		check(may_fail && !fake_fail_after);
 		check(fake_bytes == bytes && fake_objects == objects);
-		copy = replace(runs, window_first, window_last, run);
+		copy = vma_runs_replace(runs, window_first, window_last, run, join);
 		check(copy);
 	}
 	fake_fail_after = 0;
@@ -562,7 +565,7 @@ static void model_change(struct model *m, unsigned long pages)
 	unsigned long end = origin + universe;
 	pgoff_t old_first, old_last, new_first, new_last;
 	unsigned long window_first = m->first, window_last = end - 1;
-	bool join = below(8);
+	enum vma_runs_join join = below(8) ? VMA_RUNS_JOIN_ANON : below(2);
 	struct vma_runs *copy;
 	struct vma_run run;
 
@@ -629,7 +632,8 @@ static void model_set_anon(struct model *m)
 		vma_runs_find(m->runs, index, &run);
 		run.last = min(run.last, last);
 		run.attr |= VMA_RUN_ANON;
-		copy = try_replace(m->runs, m->first, last, &run, false, true);
+		copy = try_replace(m->runs, m->first, last, &run,
+				   VMA_RUNS_APART, true);
 		vma_runs_put(m->runs);
 		m->runs = copy;
 	}
@@ -649,7 +653,8 @@ static void model_forget_anon(struct model *m)
 		vma_runs_find(m->runs, i, &run);
 		run.last = min(run.last, last);
 		run.attr &= ~VMA_RUN_ANON;
-		copy = try_replace(m->runs, m->first, last, &run, false, true);
+		copy = try_replace(m->runs, m->first, last, &run,
+				   VMA_RUNS_APART, true);
 		vma_runs_put(m->runs);
 		m->runs = copy;
 	}
@@ -682,10 +687,11 @@ static void model_storm(struct model *m)
 		if (index < m->first)
 			continue;
 		copy = try_replace(m->runs, m->first, origin + universe - 1, &run,
-				   true, false);
+				   VMA_RUNS_JOIN_ANON, false);
 		vma_runs_put(m->runs);
 		m->runs = copy;
-		model_replace(m, m->first, origin + universe - 1, &run, true);
+		model_replace(m, m->first, origin + universe - 1, &run,
+			      VMA_RUNS_JOIN_ANON);
 	}
 }
 

@@ -75,7 +75,8 @@ static struct vma_runs *set_file(struct vma_runs *runs, unsigned long nr,
 		.pgoff = pgoff,
 		.attr = attr,
 	};
-	struct vma_runs *copy = vma_runs_replace(runs, origin, origin + nr - 1, &run);
+	struct vma_runs *copy = vma_runs_replace(runs, origin, origin + nr - 1, &run,
+						 VMA_RUNS_JOIN_ANON);
 
 	check(copy);
 	vma_runs_put(runs);
@@ -296,7 +297,7 @@ static void test_churn(void)
 			.pgoff = page,
 		};
 		window = try_replace(runs[1], origin + page, origin + last, &run,
-				     true, true);
+				     VMA_RUNS_JOIN_ANON, true);
 		check_attrs(window, attr[1], page, last);
 		check_tree(window, &tree);
 		vma_runs_put(window);
@@ -352,7 +353,8 @@ static void test_share(void)
 	check(!vma_runs_try_set_anon(parent, origin + 500));
 	vma_runs_put(parent);
 
-	child = vma_runs_replace(parent, origin, origin + nr - 1, &run);
+	child = vma_runs_replace(parent, origin, origin + nr - 1, &run,
+				 VMA_RUNS_JOIN_ANON);
 	check(child);
 	printf("# a change of a shared map: %zu nodes, %zu bytes\n",
 	       fake_objects - objects, fake_bytes - bytes);
@@ -392,7 +394,8 @@ static void test_split(void)
 	struct tree tree;
 	size_t bytes = fake_bytes;
 
-	half = vma_runs_replace(whole, origin + 60000, origin + 79999, &run);
+	half = vma_runs_replace(whole, origin + 60000, origin + 79999, &run,
+				VMA_RUNS_JOIN_ANON);
 	check(half);
 	/* The runs are shared; the index has to be made anew. */
 	check(fake_bytes - bytes <= 16384 + 20000 * 12);
@@ -435,7 +438,7 @@ static void test_rcu(void)
 		.attr = ATTR_BSS,
 	};
 
-	copy = vma_runs_replace(runs, origin, origin + nr - 1, &run);
+	copy = vma_runs_replace(runs, origin, origin + nr - 1, &run, VMA_RUNS_JOIN_ANON);
 	vma_runs_put(runs);
 	vma_runs_put(copy);
 	check(!fake_objects);
@@ -460,7 +463,8 @@ static void test_no_memory(void)
 
 	for (i = 1; !copy; i++) {
 		fake_fail_after = i;
-		copy = vma_runs_replace(runs, origin + 100, origin + 18000, &run);
+		copy = vma_runs_replace(runs, origin + 100, origin + 18000, &run,
+					VMA_RUNS_JOIN_ANON);
 		if (!copy)
 			check(fake_bytes == bytes && fake_objects == objects);
 		if (i % 64 == 1)

@@ -66,7 +66,7 @@ static void change(struct vma *vma)
 
 	run.last = min(LAST, run.first + below(below(20) ? 2 : PAGES));
 	pthread_rwlock_wrlock(&vma->mmap_lock);
-	copy = vma_runs_replace(vma->runs, FIRST, LAST, &run);
+	copy = vma_runs_replace(vma->runs, FIRST, LAST, &run, VMA_RUNS_JOIN_ANON);
 	check(copy);
 	publish(vma, copy);
 	for (i = run.first; i <= run.last; i++) {
@@ -101,7 +101,7 @@ static void set_anon(struct vma *vma)
 
 		run.attr |= VMA_RUN_ANON;
 		run.last = min(run.last, LAST);
-		copy = vma_runs_replace_apart(runs, FIRST, LAST, &run);
+		copy = vma_runs_replace(runs, FIRST, LAST, &run, VMA_RUNS_APART);
 		check(copy);
 		pthread_mutex_lock(&vma->page_table_lock);
 		done = vma->runs == runs;

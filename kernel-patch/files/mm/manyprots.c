@@ -415,10 +415,13 @@ bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff)
 
 /*
  * The first address from @addr on, up to @end, that may have a page table entry,
- * or @end.
+ * or @end.  @sync is for who looks for a huge page: whoever takes its entry away
+ * has done with the page when the lock is free, or has put it elsewhere.  Then
+ * zap_pmd_range() and page_vma_mapped_walk() wait, too.
  */
 static unsigned long manyprots_next_table(struct mm_struct *mm,
-					  unsigned long addr, unsigned long end)
+					  unsigned long addr, unsigned long end,
+					  bool sync)
 {
 	unsigned long next;
 	pgd_t *pgd;
@@ -442,6 +445,8 @@ static unsigned long manyprots_next_table(struct mm_struct *mm,
 			continue;
 		pmd = pmd_offset(pud, addr);
 		next = pmd_addr_end(addr, next);
+		if (sync && pmd_none(pmdp_get_lockless(pmd)))
+			spin_unlock(pmd_lock(mm, pmd));
 		if (!pmd_none(pmdp_get_lockless(pmd)))
 			break;
 	}
@@ -453,7 +458,7 @@ static unsigned long manyprots_max_mapped(struct vm_area_struct *vma)
 {
 	unsigned long addr = vma->vm_start, end = vma->vm_end, nr = 0;
 
-	while ((addr = manyprots_next_table(vma->vm_mm, addr, end)) < end) {
+	while ((addr = manyprots_next_table(vma->vm_mm, addr, end, false)) < end) {
 		nr += PTRS_PER_PTE;
 		addr = (addr & PMD_MASK) + PMD_SIZE;
 		if (!addr)
@@ -505,6 +510,8 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 				       struct vm_area_struct *v,
 				       pgoff_t first, pgoff_t last)
 {
+	bool sync = IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) &&
+		last - first >= PTRS_PER_PTE - 1;
 	unsigned long end, next, above;
 
 	if (!v) {
@@ -525,7 +532,7 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 		above = U32_MAX - (u32)vma_index(vma, v->vm_start);
 		if ((end - v->vm_start) >> PAGE_SHIFT > above)
 			end = v->vm_start + (above << PAGE_SHIFT) + PAGE_SIZE;
-		next = manyprots_next_table(vma->vm_mm, v->vm_start, end);
+		next = manyprots_next_table(vma->vm_mm, v->vm_start, end, sync);
 		if (next < v->vm_end) {
 			if (!walk->by_address ||
 			    (v->vm_pgoff <= last && v->vm_pgoff + vma_pages(v) > first))
@@ -534,7 +541,8 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 		}
 		/* Nothing at all, as in most children. */
 		if (!walk->misses++ &&
-		    manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end) == vma->vm_end)
+		    manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
+					 sync) == vma->vm_end)
 			return NULL;
 		/* What is at the ends has no place in the order. */
 		if (v->vm_start != vma->vm_start && v->vm_end != vma->vm_end)
@@ -699,8 +707,8 @@ static int vma_run_set_anon(struct vm_area_struct *vma, unsigned long addr)
 
 		/* As stock's faults merge nothing, and run_count stays. */
 		run.attr |= VMA_RUN_ANON;
-		copy = vma_runs_replace_apart(runs, vma->vm_pgoff,
-					      vma_last_index(vma), &run);
+		copy = vma_runs_replace(runs, vma->vm_pgoff, vma_last_index(vma),
+					&run, VMA_RUNS_APART);
 		if (!copy) {
 			vma_runs_put(runs);
 			return -ENOMEM;
@@ -850,13 +858,19 @@ static struct vma_runs *vma_runs_begin(struct vm_area_struct *vma)
 	return vma_runs_create(vma->vm_pgoff, vma->vm_pgoff, attr);
 }
 
-/* Put @run, cut to @vma, into the map under construction. */
+/*
+ * Put @run, cut to @vma, into the map under construction.  Below a fork stock
+ * merges nothing with what has private pages of before.  Which runs that are is
+ * not remembered: those of later are taken for such, too.
+ */
 static int vma_runs_apply(struct vm_area_struct *vma, struct vma_runs **runs,
 			  const struct vma_run *run)
 {
+	bool forked = vma->anon_vma && !list_is_singular(&vma->anon_vma_chain);
 	struct vma_runs *next;
 
-	next = vma_runs_replace(*runs, vma->vm_pgoff, vma_last_index(vma), run);
+	next = vma_runs_replace(*runs, vma->vm_pgoff, vma_last_index(vma), run,
+				forked ? VMA_RUNS_JOIN : VMA_RUNS_JOIN_ANON);
 	if (!next)
 		return -ENOMEM;
 	vma_runs_put(*runs);
@@ -910,7 +924,8 @@ int __manyprots_forget_anon(struct vm_area_struct *vma)
 			continue;
 		run.attr &= ~VMA_RUN_ANON;
 		old = runs;
-		runs = vma_runs_replace_apart(old, vma->vm_pgoff, last, &run);
+		runs = vma_runs_replace(old, vma->vm_pgoff, last, &run,
+					VMA_RUNS_APART);
 		vma_runs_put(old);
 	}
 	if (!runs)
@@ -922,6 +937,25 @@ int __manyprots_forget_anon(struct vm_area_struct *vma)
 }
 
 /*
+ * Take the file from what is anonymous, for the caller to put.  In an ordinary
+ * VMA that never changes, and folio_referenced() looks at it in each VMA that it
+ * finds in the tree of an anon_vma.
+ */
+static struct file *manyprots_take_file(struct vm_area_struct *vma)
+{
+	struct anon_vma *anon_vma = vma->anon_vma;
+	struct file *file = vma->vm_file;
+
+	if (anon_vma)
+		anon_vma_lock_write(anon_vma);
+	vma->vm_file = NULL;
+	vma->vm_ops = NULL;
+	if (anon_vma)
+		anon_vma_unlock_write(anon_vma);
+	return file;
+}
+
+/*
  * Make a multi-protection VMA of one run the ordinary VMA that it is
  * equivalent to.  That cannot be where anonymous pages are found by the
  * linear index while the file has another one.
@@ -930,7 +964,7 @@ static void manyprots_demote(struct vm_area_struct *vma)
 {
 	struct address_space *mapping;
 	struct vma_runs *runs = vma->vm_runs;
-	struct file *file = vma->vm_file;
+	struct file *file = NULL;
 	struct vma_run run;
 	bool anon;
 
@@ -950,8 +984,7 @@ static void manyprots_demote(struct vm_area_struct *vma)
 
 	mapping = vma_leave_i_mmap(vma);
 	if (run.attr & VMA_RUN_ZEROFILL) {
-		vma->vm_file = NULL;
-		vma->vm_ops = NULL;
+		file = manyprots_take_file(vma);
 		if (!anon)
 			vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
 	} else {
@@ -965,7 +998,7 @@ static void manyprots_demote(struct vm_area_struct *vma)
 	vma_enter_i_mmap(vma, mapping);
 
 	vma_runs_put(runs);
-	if (file && !vma->vm_file)
+	if (file)
 		fput(file);
 }
 
@@ -1036,15 +1069,14 @@ static void manyprots_let_go(struct vm_area_struct *vma, pgoff_t last_pgoff)
 		.last_pgoff = last_pgoff,
 	};
 	struct address_space *mapping;
-	struct file *file = vma->vm_file;
 	struct vma_run run;
+	struct file *file;
 
-	if (!file || vma_runs_find_file(vma->vm_runs, &search, NULL, &run))
+	if (!vma->vm_file || vma_runs_find_file(vma->vm_runs, &search, NULL, &run))
 		return;
 	vma_close(vma);
 	mapping = vma_leave_i_mmap(vma);
-	vma->vm_file = NULL;
-	vma->vm_ops = NULL;
+	file = manyprots_take_file(vma);
 	vma_enter_i_mmap(vma, mapping);
 	fput(file);
 }
@@ -1060,11 +1092,13 @@ static struct vma_runs *manyprots_pick_runs(struct vm_area_struct *vma)
 	struct vma_run run;
 
 	vma_run_at(vma, vma->vm_start, &run);
-	runs = vma_runs_replace_apart(vma->vm_runs, run.first, run.last, &run);
+	runs = vma_runs_replace(vma->vm_runs, run.first, run.last, &run,
+				VMA_RUNS_APART);
 	while (runs && run.last < last) {
 		vma_run_at(vma, vma_index_addr(vma, run.last + 1), &run);
 		old = runs;
-		runs = vma_runs_replace_apart(old, vma->vm_pgoff, run.last, &run);
+		runs = vma_runs_replace(old, vma->vm_pgoff, run.last, &run,
+					VMA_RUNS_APART);
 		vma_runs_put(old);
 	}
 	return runs;
@@ -1091,8 +1125,9 @@ static void manyprots_trim(struct vm_area_struct *vma)
 		runs = manyprots_pick_runs(vma);
 	} else {
 		vma_run_at(vma, vma->vm_start, &run);
-		runs = vma_runs_replace_apart(vma->vm_runs, vma->vm_pgoff,
-					      vma_last_index(vma), &run);
+		runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
+					vma_last_index(vma), &run,
+					VMA_RUNS_APART);
 	}
 	if (!runs)
 		return;
@@ -1139,7 +1174,7 @@ struct vm_area_struct *__manyprots_isolate(struct vm_area_struct *vma,
 
 	vma_run_at(vma, vma->vm_start, &run);
 	runs = vma_runs_replace(vma->vm_runs, vma->vm_pgoff,
-				vma_last_index(vma), &run);
+				vma_last_index(vma), &run, VMA_RUNS_APART);
 	if (!runs)
 		return ERR_PTR(-ENOMEM);
 	vma_start_write(vma);
@@ -1218,6 +1253,37 @@ int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 		start = vma->vm_end;
 	}
 	return 0;
+}
+
+/**
+ * manyprots_split_alike - manyprots_split_runs() of one file's runs
+ * @mm: the mm
+ * @start: first address of the range
+ * @end: address after it
+ * @file: the file that all of the range must map
+ * @flags: the vm_flags that all of it must have
+ *
+ * For what stock refuses on other ranges: those are left whole.
+ *
+ * Context: as manyprots_split_runs().
+ * Return: -EINVAL with nothing changed, else as manyprots_split_runs().
+ */
+int manyprots_split_alike(struct mm_struct *mm, unsigned long start,
+			  unsigned long end, struct file *file,
+			  vm_flags_t flags)
+{
+	struct vm_area_struct *vma, view[1] __uninitialized;
+	unsigned long addr;
+
+	for (addr = start; addr < end; addr = vma->vm_end) {
+		vma = vma_lookup(mm, addr);
+		if (!vma)
+			return -EINVAL;
+		vma = vma_report_at(vma, addr, view);
+		if (vma->vm_file != file || vma->vm_flags != flags)
+			return -EINVAL;
+	}
+	return manyprots_split_runs(mm, start, end);
 }
 
 /* manyprots_mmap_flags() of anonymous memory, with one of two flags. */
@@ -1350,13 +1416,18 @@ struct manyprots_remap {
 	long data;		/* pages to add to what RLIMIT_DATA counts */
 };
 
-/* Does @run, which is cut to the range, keep its pages? */
+/*
+ * Does @run, which is cut to the range, keep its pages?  exec maps what stock
+ * maps anew: what is there is a breakpoint, which is set again.
+ */
 static bool manyprots_keeps(const struct manyprots_remap *remap,
 			    struct vm_area_struct *vma,
 			    const struct vma_run *run)
 {
 	unsigned long offset = run->first - vma_index(vma, remap->start);
 
+	if (vma->anon_vma && current->in_execve)
+		return false;
 	if (remap->zerofill)
 		return run->attr & VMA_RUN_ZEROFILL;
 	return !(run->attr & VMA_RUN_ZEROFILL) &&
@@ -1441,11 +1512,12 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	struct vm_area_struct view[1] __uninitialized;
 	const struct vm_operations_struct *ops;
 	unsigned long prot = remap->prot;
+	bool noexec = manyprots_noexec(remap, vma);
 	int pkey = 0, error;
 	struct file *file;
 
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
-	    (mayflags & VM_MAYEXEC) && !manyprots_noexec(remap, vma))
+	    (mayflags & VM_MAYEXEC) && !noexec)
 		prot |= PROT_EXEC;
 	if (keep) {
 		/* Whether a page was touched makes no difference to its key. */
@@ -1458,8 +1530,10 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	}
 	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
 	/* mmap() of a file on a noexec mount, which it may have become. */
-	if ((*access & VM_EXEC) &&
-	    (!(mayflags & VM_MAYEXEC) || manyprots_noexec(remap, vma)))
+	if ((*access & VM_EXEC) && (!(mayflags & VM_MAYEXEC) || noexec))
+		return -EPERM;
+	/* That mmap() gives no VM_MAYEXEC, and a run has none of its own to lose. */
+	if (noexec && !keep && (mayflags & VM_MAYEXEC))
 		return -EPERM;
 	/*
 	 * No mmap() gives what a program wrote to MAP_SHARED | MAP_ANONYMOUS
@@ -1673,11 +1747,19 @@ static void manyprots_change_protection(const struct manyprots_remap *remap,
 	}
 	tlb_finish_mmu(&tlb);
 	manyprots_check_range(vma, remap->start, remap->end);
+}
 
-	for (addr = remap->start; addr < remap->end; addr = end) {
+/* Tell of the runs in the range, as mmap() does. */
+static void manyprots_tell(const struct manyprots_remap *remap,
+			   struct vm_area_struct *vma)
+{
+	struct vm_area_struct view[1] __uninitialized;
+	unsigned long addr;
+
+	for (addr = remap->start; addr < remap->end; addr = view->vm_end) {
 		vma_report_at(vma, addr, view);
-		end = view->vm_end;
 		perf_event_mmap(view);
+		uprobe_mmap(view);
 	}
 }
 
@@ -1708,8 +1790,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 		vm_flags_set(vma, VM_SOFTDIRTY);
 
 	manyprots_change_protection(remap, vma);
-	if (vma->vm_file)
-		uprobe_mmap(vma);
+	manyprots_tell(remap, vma);
 	if (remap->moved && remap->zerofill)
 		manyprots_let_go(vma, ULONG_MAX - 1);
 	if (remap->charge < 0)

@@ -848,31 +848,31 @@ static bool vma_run_joins(const struct vma_run_entry *a,
  * merged VMAs share the one anon_vma.
  */
 static void vma_run_change_add(struct vma_run_change *change,
-			       const struct vma_run_entry *run, bool join)
+			       const struct vma_run_entry *run, bool welcome)
 {
 	struct vma_run_piece *piece = &change->piece[VMA_RUN_CHANGE];
 
-	if (join && vma_run_joins(&change->run[piece->nr - 1], run))
+	if (welcome && vma_run_joins(&change->run[piece->nr - 1], run))
 		change->run[piece->nr - 1].attr |= run->attr & VMA_RUN_ANON;
 	else
 		change->run[piece->nr++] = *run;
 }
 
-/*
- * May the new @run be joined with its neighbour @next, if they are alike?  Not
- * if that would give @next the ANON bit: is_mergeable_anon_vma() does not give
- * a changed VMA's anon_vma to a neighbour without, but the other way.
- */
+/* May the new @run be joined with its neighbour @next, if they are alike? */
 static bool vma_run_welcomes(const struct vma_run_entry *run,
-			     const struct vma_run_entry *next)
+			     const struct vma_run_entry *next,
+			     enum vma_runs_join join)
 {
-	return !(run->attr & ~next->attr & VMA_RUN_ANON);
+	if (join == VMA_RUNS_JOIN_ANON)
+		return !(run->attr & ~next->attr & VMA_RUN_ANON);
+	return join == VMA_RUNS_JOIN && !((run->attr ^ next->attr) & VMA_RUN_ANON);
 }
 
 /* Put together the runs of the leaves in which the change begins and ends. */
 static void vma_run_change_leaves(struct vma_run_change *change,
 				  const struct vma_runs *runs, u32 from, u32 to,
-				  const struct vma_run_entry *run, bool join)
+				  const struct vma_run_entry *run,
+				  enum vma_runs_join join)
 {
 	u32 base = vma_runs_base(runs);
 	const struct vma_run_node *leaf;
@@ -890,8 +890,8 @@ static void vma_run_change_leaves(struct vma_run_change *change,
 		vma_run_change_add(change, &leaf->run[slot], false);
 	}
 	if (run)
-		vma_run_change_add(change, run, join && from &&
-				   vma_run_welcomes(run, &leaf->run[slot]));
+		vma_run_change_add(change, run, from &&
+				   vma_run_welcomes(run, &leaf->run[slot], join));
 
 	vma_run_path_find(&change->right, runs, to ? to : U32_MAX);
 	if (to) {
@@ -901,8 +901,8 @@ static void vma_run_change_leaves(struct vma_run_change *change,
 		if (!(rest.attr & VMA_RUN_ZEROFILL))
 			rest.pgoff += (u32)(base + to - rest.start);
 		rest.start = base + to;
-		vma_run_change_add(change, &rest,
-				   join && vma_run_welcomes(run, &rest));
+		vma_run_change_add(change, &rest, run &&
+				   vma_run_welcomes(run, &rest, join));
 		vma_run_set_piece(&change->piece[VMA_RUN_AFTER], leaf, slot + 1,
 				  leaf->nr);
 	}
@@ -1196,12 +1196,11 @@ static noinline_for_stack bool vma_runs_make_index(struct vma_runs *copy,
 /*
  * A copy of a map in which @run, or nothing, is in the place of the pages from
  * @from up to and without @to, counted from the map's first page.  @from is 0
- * for the map's beginning, @to is 0 for its end.  @join: @run may become one
- * with its neighbours.
+ * for the map's beginning, @to is 0 for its end.
  */
 static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 					u32 to, const struct vma_run_entry *run,
-					bool join)
+					enum vma_runs_join join)
 {
 	struct vma_runs *copy = NULL;
 	struct vma_run_change change;
@@ -1232,7 +1231,7 @@ static struct vma_runs *vma_runs_change(const struct vma_runs *runs, u32 from,
 /* vma_runs_change() with nothing, of a map that nobody else uses. */
 static struct vma_runs *vma_runs_cut(struct vma_runs *runs, u32 from, u32 to)
 {
-	struct vma_runs *copy = vma_runs_change(runs, from, to, NULL, false);
+	struct vma_runs *copy = vma_runs_change(runs, from, to, NULL, VMA_RUNS_APART);
 
 	vma_runs_put(runs);
 	return copy;
@@ -1275,11 +1274,32 @@ struct vma_runs *vma_runs_create(unsigned long first, pgoff_t pgoff, u32 attr)
 	return runs;
 }
 
-/* vma_runs_replace(), and without @join vma_runs_replace_apart(). */
-static struct vma_runs *vma_runs_copy(const struct vma_runs *runs,
-				      unsigned long window_first,
-				      unsigned long window_last,
-				      const struct vma_run *run, bool join)
+/**
+ * vma_runs_replace - make a changed copy of a map
+ * @runs: the map; the caller holds a reference that keeps its ANON bits from
+ *	being set, or keeps it from changing otherwise
+ * @window_first: linear page index of the first page that the copy must hold
+ * @window_last: of the last one
+ * @run: what the pages from @run->first to @run->last, which lie in the
+ *	window, become
+ * @join: with which neighbours @run is joined, if they are alike
+ *
+ * The copy holds the window only, its last run without an end.
+ *
+ * The hull of the copy covers that of @runs, so that a change of protection
+ * leaves the VMA where it is in i_mmap.  A change of offset may leave it
+ * larger than needed.
+ *
+ * Takes time and memory in proportion to the logarithm of the number of runs.
+ *
+ * Context: process context, may sleep.
+ * Return: a map with one reference, NULL without memory.
+ */
+struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
+				  unsigned long window_first,
+				  unsigned long window_last,
+				  const struct vma_run *run,
+				  enum vma_runs_join join)
 {
 	bool before = run->first > window_first, after = run->last < window_last;
 	bool file = !(run->attr & VMA_RUN_ZEROFILL);
@@ -1318,58 +1338,6 @@ static struct vma_runs *vma_runs_copy(const struct vma_runs *runs,
 		vma_runs_widen_hull(copy, old.pgoff,
 				    old.pgoff + (window_last - old.first));
 	return copy;
-}
-
-/**
- * vma_runs_replace - make a changed copy of a map
- * @runs: the map; the caller holds a reference that keeps its ANON bits from
- *	being set, or keeps it from changing otherwise
- * @window_first: linear page index of the first page that the copy must hold
- * @window_last: of the last one
- * @run: what the pages from @run->first to @run->last, which lie in the
- *	window, become
- *
- * The copy holds the window only, its last run without an end.  @run is joined
- * with a neighbour that is equal but for the ANON bit, as stock merges VMAs:
- * the joined run has the bit if one had it, and if @run has it and the neighbour
- * does not, they stay apart.
- *
- * The hull of the copy covers that of @runs, so that a change of protection
- * leaves the VMA where it is in i_mmap.  A change of offset may leave it
- * larger than needed.
- *
- * Takes time and memory in proportion to the logarithm of the number of runs.
- *
- * Context: process context, may sleep.
- * Return: a map with one reference, NULL without memory.
- */
-struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
-				  unsigned long window_first,
-				  unsigned long window_last,
-				  const struct vma_run *run)
-{
-	return vma_runs_copy(runs, window_first, window_last, run, true);
-}
-
-/**
- * vma_runs_replace_apart - vma_runs_replace() that joins nothing
- * @runs: the map
- * @window_first: linear page index of the first page that the copy must hold
- * @window_last: of the last one
- * @run: what the pages from @run->first to @run->last become
- *
- * For what merges no VMAs in stock.  A run that is replaced as a whole is one
- * afterwards, whatever its neighbours are.
- *
- * Context: as for vma_runs_replace().
- * Return: a map with one reference, NULL without memory.
- */
-struct vma_runs *vma_runs_replace_apart(const struct vma_runs *runs,
-					unsigned long window_first,
-					unsigned long window_last,
-					const struct vma_run *run)
-{
-	return vma_runs_copy(runs, window_first, window_last, run, false);
 }
 
 /**

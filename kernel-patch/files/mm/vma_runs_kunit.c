@@ -30,7 +30,8 @@ static struct vma_runs *replace(struct kunit *test, struct vma_runs *runs,
 		.pgoff = pgoff,
 		.attr = attr,
 	};
-	struct vma_runs *copy = vma_runs_replace(runs, FIRST, LAST, &run);
+	struct vma_runs *copy = vma_runs_replace(runs, FIRST, LAST, &run,
+						 VMA_RUNS_JOIN_ANON);
 
 	vma_runs_put(runs);
 	KUNIT_ASSERT_NOT_NULL(test, copy);
@@ -292,9 +293,18 @@ static void anon_bit_is_not_given_away(struct kunit *test)
 	expect_run(test, runs, 14, 14, 15, 13, RW | VMA_RUN_ANON);
 	expect_run(test, runs, 16, 16, 19, 15, RW);
 
-	apart = vma_runs_replace_apart(runs, FIRST, LAST, &run);
+	apart = vma_runs_replace(runs, FIRST, LAST, &run, VMA_RUNS_APART);
 	KUNIT_ASSERT_NOT_NULL(test, apart);
 	expect_run(test, apart, 14, 14, 15, 13, RW);
+	expect_run(test, apart, 16, 16, 19, 15, RW);
+	vma_runs_put(apart);
+
+	run.first = FIRST + 16;
+	run.last = FIRST + 19;
+	run.pgoff = 15;
+	apart = vma_runs_replace(runs, FIRST, LAST, &run, VMA_RUNS_JOIN);
+	KUNIT_ASSERT_NOT_NULL(test, apart);
+	expect_run(test, apart, 14, 14, 15, 13, RW | VMA_RUN_ANON);
 	expect_run(test, apart, 16, 16, 19, 15, RW);
 	vma_runs_put(apart);
 
@@ -340,7 +350,8 @@ static void copy_is_cut_to_its_window(struct kunit *test)
 		.first = FIRST + 12, .last = FIRST + 12, .attr = BSS,
 	};
 
-	half = vma_runs_replace(runs, FIRST + 5, FIRST + 17, &run);
+	half = vma_runs_replace(runs, FIRST + 5, FIRST + 17, &run,
+				VMA_RUNS_JOIN_ANON);
 	vma_runs_put(runs);
 	KUNIT_ASSERT_NOT_NULL(test, half);
 	expect_run(test, half, 5, 5, 9, 5, RX);

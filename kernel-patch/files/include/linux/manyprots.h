@@ -544,6 +544,9 @@ static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vm
 
 int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 			 unsigned long end);
+int manyprots_split_alike(struct mm_struct *mm, unsigned long start,
+			  unsigned long end, struct file *file,
+			  vm_flags_t flags);
 extern int sysctl_manyprots;
 
 /**
@@ -788,6 +791,13 @@ static inline struct vm_area_struct *manyprots_isolate(struct vm_area_struct *vm
 
 static inline int manyprots_split_runs(struct mm_struct *mm,
 				       unsigned long start, unsigned long end)
+{
+	return 0;
+}
+
+static inline int manyprots_split_alike(struct mm_struct *mm,
+					unsigned long start, unsigned long end,
+					struct file *file, vm_flags_t flags)
 {
 	return 0;
 }

@@ -76,15 +76,27 @@ struct vma_runs_search {
 	pgoff_t last_pgoff;
 };
 
+/**
+ * enum vma_runs_join - the neighbours with which a changed run is joined
+ * @VMA_RUNS_APART: none, where stock merges no VMAs: a run that is replaced as
+ *	a whole is one afterwards
+ * @VMA_RUNS_JOIN: those that have the same ANON bit
+ * @VMA_RUNS_JOIN_ANON: those as well that have the bit when the changed run has
+ *	not: the joined run has it.  Where it is the other way they stay apart, as
+ *	is_mergeable_anon_vma() has it.
+ */
+enum vma_runs_join {
+	VMA_RUNS_APART,
+	VMA_RUNS_JOIN,
+	VMA_RUNS_JOIN_ANON,
+};
+
 struct vma_runs *vma_runs_create(unsigned long first, pgoff_t pgoff, u32 attr);
 struct vma_runs *vma_runs_replace(const struct vma_runs *runs,
 				  unsigned long window_first,
 				  unsigned long window_last,
-				  const struct vma_run *run);
-struct vma_runs *vma_runs_replace_apart(const struct vma_runs *runs,
-					unsigned long window_first,
-					unsigned long window_last,
-					const struct vma_run *run);
+				  const struct vma_run *run,
+				  enum vma_runs_join join);
 struct vma_runs *vma_runs_get(struct vma_runs *runs);
 void vma_runs_put(struct vma_runs *runs);
 void vma_runs_find(const struct vma_runs *runs, unsigned long index,

@@ -465,6 +465,43 @@ TEST(arena_commit)
 	ASSERT_EQ(was, mp_status("VmData"));
 }
 
+/* Pages a child opens and closes beside what was written before the fork. */
+static int open_and_close(void *arg)
+{
+	struct mp_pair *p = arg;
+
+	mp_both(p, mprotect(b + 4 * PS, 8 * PS, RW));
+	mp_both(p, mprotect(b + 4 * PS, 8 * PS, NONE));
+	mp_same(MP_NOTOUCH);
+	/* Written, they stay accounted. */
+	mp_both(p, mprotect(b + 8 * PS, 4 * PS, RW));
+	mp_both(p, mp_put(b + 8 * PS, 'x'));
+	mp_both(p, mprotect(b + 8 * PS, 4 * PS, NONE));
+	return mp_same(MP_NOTOUCH);
+}
+
+/*
+ * Opened beside a page that was written, pages become one VMA with it and stay
+ * accounted when they are closed (ac); but not where that was before a fork.
+ */
+TEST(arena_commit_after_fork)
+{
+	struct mp_pair p = { .fd = -1, .npages = 16 };
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		p.base[side] = (char *)mp_window(side) + MP_BASE_OFFSET;
+		ASSERT_EQ(p.base[side], mmap(p.base[side], 16 * PS, NONE, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | (side ? 0 : MAP_STACK), -1, 0));
+	}
+	ASSERT_EQ(0, mp_both(&p, mprotect(b, 4 * PS, RW)));
+	mp_both(&p, mp_put(b, 'w'));
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_in_child(open_and_close, &p));
+	ASSERT_EQ(0, open_and_close(&p));
+	ASSERT_EQ(0, mp_in_child(open_and_close, &p));
+}
+
 /* A VMA of 2 * @n runs of a page each, or MAP_FAILED. */
 static char *make_runs(size_t n)
 {

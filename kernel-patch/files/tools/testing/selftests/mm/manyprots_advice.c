@@ -492,6 +492,26 @@ TEST(anon_name_with_runs)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/* At the limit of VMAs, advice that splits is EAGAIN; ENOMEM would be of unmapped pages. */
+TEST_F(lib, anon_name_without_vmas)
+{
+	static const char file[] = "/proc/sys/vm/max_map_count";
+	char old[32], now[32];
+
+	if (!mp_system() || prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+				  self->p.base[EQUIV] + LIB_BSS * PS, PS, NULL))
+		SKIP(return, "changes a sysctl, or no names of anonymous VMAs");
+	snprintf(old, sizeof(old), "%ld", mp_sysctl(file));
+	snprintf(now, sizeof(now), "%ld", mp_vmas());
+	ASSERT_EQ(0, mp_sysctl_set(file, now));
+	EXPECT_EQ(-EAGAIN, mp_both(&self->p, prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+						   b + (LIB_BSS + 1) * PS, PS, "x")));
+	EXPECT_EQ(-EAGAIN, mp_both(&self->p, madvise(b + (LIB_BSS + 1) * PS, PS,
+						     MADV_WIPEONFORK)));
+	EXPECT_EQ(0, mp_sysctl_set(file, old));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* A sealed one: every change is EPERM, MAP_CHGPROT too, and nothing is changed. */
 TEST_F(lib, mseal)
 {

@@ -161,6 +161,22 @@ TEST(noexec_mount)
 		EXPECT_EQ(-EACCES, mp_rfp(p.base[MULTI] + 4 * PS, PS, RX, 8, MAP_CHGPROT));
 	}
 	EXPECT_EQ(0, mp_same(MP_WRITES));
+	/* mmap() would give what is mapped now no right to become executable. */
+	mp_clear();
+	EXPECT_EQ(0, mount("none", dir, NULL, MS_REMOUNT, NULL));
+	EXPECT_EQ(0, mp_map_runs(&p, runs));
+	EXPECT_EQ(0, mount("none", dir, NULL, MS_REMOUNT | MS_NOEXEC, NULL));
+	if (!mp_stock) {
+		EXPECT_EQ(-EPERM, mp_rfp(p.base[MULTI], PS, R, 20, MAP_CHGPROT));
+		EXPECT_EQ(-EPERM, mp_rfp(p.base[MULTI] + 4 * PS, PS, RW, 20, MAP_CHGPROT));
+		EXPECT_EQ(0, mp_rfp(p.base[MULTI], PS, R, 0, MAP_CHGPROT));
+		EXPECT_EQ(0, mp_rfp(p.base[MULTI] + 7 * PS, PS, RW, 0,
+				    MAP_CHGPROT | MAP_ANONYMOUS));
+		mp_both(&p, side ? mmap(b + 7 * PS, PS, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+					-1, 0) == MAP_FAILED : 0);
+	}
+	EXPECT_EQ(0, mp_both(&p, mprotect(b + PS, PS, RX)));
+	EXPECT_EQ(0, mp_same(MP_WRITES));
 	mp_clear();
 	close(p.fd);
 	umount(dir);

@@ -351,6 +351,31 @@ TEST_F(lib, mremap_grow_and_move)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/* Growth that is not going to be done divides nothing, however often it is tried. */
+TEST(mremap_failed_whole)
+{
+	static const struct mp_run runs[] = { { 2, R, MP_FILE, 7 }, { 20, RW, MP_FILE, 40 } };
+	struct mp_pair p = { .fd = mp_file(MP_MEMFD, 100), .mflags = MAP_SHARED };
+	size_t i;
+	int vmas;
+
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	vmas = mp_window_vmas(MULTI);
+	for (i = 0; i < 20; i += 3) {
+		ASSERT_EQ(-ENOMEM, mp_both(&p, mremap(b + i * PS, PS, 2 * PS, 0) == MAP_FAILED ?
+					   -errno : 0));
+		ASSERT_EQ(-ENOMEM, mp_both(&p, mremap(b + i * PS, 0, 2 * PS, 0) == MAP_FAILED ?
+					   -errno : 0));
+	}
+	ASSERT_EQ(vmas, mp_window_vmas(MULTI));
+	/* The last page could grow, but for what is mapped behind it. */
+	mp_both(&p, mmap(b + 22 * PS, PS, R, MAP_SHARED | MAP_FIXED, p.fd, 0) == MAP_FAILED);
+	ASSERT_EQ(-ENOMEM, mp_both(&p, mremap(b + 21 * PS, PS, 2 * PS, 0) == MAP_FAILED ?
+				   -errno : 0));
+	ASSERT_EQ(vmas + 1, mp_window_vmas(MULTI));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* Growth that is blocked by a neighbour fails as in stock. */
 TEST_F(lib, mremap_grow_blocked)
 {

@@ -340,6 +340,17 @@ TEST_F(shared, old_call)
 	EXPECT_EQ(0, mp_same(MP_WRITES));
 }
 
+/* Where it is refused, nothing is divided: not here, nor what else the range holds. */
+TEST_F(shared, old_call_refused)
+{
+	int vmas = mp_window_vmas(MULTI);
+
+	EXPECT_EQ(-EINVAL, mp_both(&self->p, mp_rfp(b, MAP_PAGES * PS, 0, 0, 0)));
+	EXPECT_EQ(-EINVAL, mp_both(&self->p, mp_rfp(b + PS, 2 * MAP_PAGES * PS, 0, 0, 0)));
+	EXPECT_EQ(vmas, mp_window_vmas(MULTI));
+	EXPECT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* Moved, grown, shrunk, cut and mapped over. */
 TEST_F(shared, move)
 {

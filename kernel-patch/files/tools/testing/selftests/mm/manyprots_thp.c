@@ -9,6 +9,7 @@
  * to be had: the guest must not be fragmented.
  */
 #include "manyprots_util.h"
+#include <pthread.h>
 #include <sys/ioctl.h>
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
@@ -602,6 +603,58 @@ TEST_F(file, faults)
 	m = self->p.base[MULTI];
 	ASSERT_TRUE(mp_page_is_zero(m + 3 * PS));
 	ASSERT_TRUE(mp_one_vma());
+}
+
+static void *touch_and_split(void *page)
+{
+	volatile char *m = page;
+
+	for (;;) {
+		*m = 1;
+		madvise((char *)page + PS, PS, MADV_DONTNEED);
+	}
+	return NULL;
+}
+
+/*
+ * Another thread is in the middle of unmapping a huge page when that is taken
+ * out of the file: who looks for its mappings has to wait.  Else the kernel says
+ * "Bad page cache".
+ */
+TEST(zap_against_punch)
+{
+	static const struct mp_run runs[] = {
+		{ HP, RW, MP_FILE, HP }, { HP, R, MP_FILE, 0 }, { HP, R, MP_FILE, HP },
+	};
+	static const char tainted[] = "/proc/sys/kernel/tainted";
+	struct mp_pair p = { .mflags = MAP_SHARED };
+	char *m = (char *)mp_window(MULTI) + MP_BASE_OFFSET;
+	long was = mp_sysctl(tainted);
+	pthread_t thread;
+	int i;
+
+	if (!setup())
+		SKIP(return, "no huge pages, or not in a guest");
+	if (set("shmem_enabled", "always"))
+		SKIP(return, "no huge pages on tmpfs");
+	p.fd = memfd_create("huge", MFD_CLOEXEC);
+	ASSERT_GE(p.fd, 0);
+	ASSERT_EQ(0, ftruncate(p.fd, 2 * HUGE));
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	m[0] = 1;
+	ASSERT_EQ(1, is_huge(m));
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, touch_and_split, m));
+	for (i = 0; i < 1500; i++) {
+		pwrite(p.fd, "x", 1, HUGE);
+		fallocate(p.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE, HUGE);
+	}
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(was, mp_sysctl(tainted));
+	close(p.fd);
+	mp_clear();
+	keep(true);
 }
 
 TEST_HARNESS_MAIN
