@@ -26,19 +26,25 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/filter.h>
 #include <linux/membarrier.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE_UP(x)	(((x) + page - 1) & -page)
@@ -839,6 +845,84 @@ static void check_shrink(const char *path, off_t keep)
 	_exit(0);
 }
 
+struct held {
+	pthread_t thread;
+	pthread_barrier_t barrier;	/* when it has LISTENER */
+	const char *path;
+	void *handle;
+	int listener;
+};
+
+/*
+ * Loads the library, and has to ask at LISTENER before the first mapping of a
+ * file; those of its segments have MAP_FIXED.
+ */
+static void *load_held(void *arg)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_FIXED | MAP_ANONYMOUS, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {
+		.len = sizeof(filter) / sizeof(filter[0]),
+		.filter = filter,
+	};
+	struct held *me = arg;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	me->listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			       SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	pthread_barrier_wait(&me->barrier);
+	if (me->listener >= 0)
+		me->handle = dlopen(me->path, RTLD_NOW);
+	return NULL;
+}
+
+/*
+ * Another thread is about to map HELD when a child is forked, which loads the
+ * libraries: what the loader knows of HELD must not matter there.
+ */
+static void check_forked(const char *held, char **paths)
+{
+	struct held h = { .path = held };
+	struct seccomp_notif ask = { 0 };
+	int status = -1;
+
+	pthread_barrier_init(&h.barrier, NULL, 2);
+	if (pthread_create(&h.thread, NULL, load_held, &h))
+		errx(1, "no thread");
+	pthread_barrier_wait(&h.barrier);
+	if (h.listener < 0)
+		errx(99, "no seccomp notifications");
+	if (ioctl(h.listener, SECCOMP_IOCTL_NOTIF_RECV, &ask))
+		err(1, "%s does not begin to be mapped", held);
+	if (!fork()) {
+		for (; *paths; paths++)
+			check_library(*paths, HOW_DLOPEN);
+		exit(failures != 0);
+	}
+	/* Not the end here: exit needs the lock that the thread has. */
+	if (wait(&status) < 0 || status) {
+		warnx("the child's status is %#x", status);
+		failures++;
+	}
+
+	struct seccomp_notif_resp go_on = {
+		.id = ask.id,
+		.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+
+	if (ioctl(h.listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on))
+		err(1, "%s", held);
+	pthread_join(h.thread, NULL);
+	if (!h.handle)
+		errx(1, "%s is not loaded", held);
+}
+
 /* The vDSO is an object that ld.so has not mapped. */
 static int show_vdso(struct dl_phdr_info *info, size_t size, void *vdso)
 {
@@ -875,12 +959,14 @@ int main(int argc, char **argv)
 	int how = HOW_DLOPEN, opt;
 	long loop = 0;
 	off_t keep = -1;
+	const char *held = NULL;
 	bool together = false, features = false, stacks = false, vdso = false;
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
-	while ((opt = getopt(argc, argv, "fl:nmps:tvxz")) != -1) {
+	while ((opt = getopt(argc, argv, "fk:l:nmps:tvxz")) != -1) {
 		switch (opt) {
 		case 'f':	features = true; break;	  /* tell the kernel's */
+		case 'k':	held = optarg; break;	  /* see check_forked */
 		case 'l':	loop = atol(optarg); break; /* dlopen, dlclose */
 		case 'n':	how = HOW_LOADED; break;  /* by somebody else */
 		case 'm':	how = HOW_DLMOPEN; break;
@@ -891,7 +977,7 @@ int main(int argc, char **argv)
 		case 'x':	stacks = true; break;	  /* executable ones */
 		case 'z':	dlopen_mode = RTLD_LAZY; break;
 		default:
-			errx(2, "usage: checklib [-fvz] [-l TIMES | -n | -m | -p | -s BYTES | -t | -x] LIBRARY...");
+			errx(2, "usage: checklib [-fvz] [-k HELD | -l TIMES | -n | -m | -p | -s BYTES | -t | -x] LIBRARY...");
 		}
 	}
 	page = sysconf(_SC_PAGESIZE);
@@ -905,6 +991,8 @@ int main(int argc, char **argv)
 	}
 	if (vdso)
 		check_vdso();
+	else if (held)
+		check_forked(held, argv + optind);
 	else if (stacks)
 		check_stacks(argv[optind]);
 	else if (keep >= 0)
