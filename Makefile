@@ -20,6 +20,7 @@ make check-lsm     what BPF and SELinux are asked: hooks, decisions, refusals
 make check-corpus  every library and program of this machine, mapped by both
 make check-i386    the kernel tests on 32-bit x86, with PAE and without
 make check-arch    an architecture without the feature builds: arm64
+make check-loader-arch  the loader for i686 and aarch64
 make fuzz          30 minutes of tests/fuzz (SECONDS=1800 GUEST=um)
 make check-mutants deliberate bugs in the kernel: which tests find them
 make check-off     with the option off: the objects of the stock kernel
@@ -56,7 +57,7 @@ endef
 FORCE:
 
 export HELP JOBS
-.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-off check-static check-series bench-fork bench-unused kernel-series clean distclean
+.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-loader-arch check-off check-static check-series bench-fork bench-unused kernel-series clean distclean
 help:
 	@echo "$$HELP"
 
@@ -172,6 +173,8 @@ check-i386: i386 i386-pae
 	@tests/run --long kernel-i386
 check-arch: build/src/linux-patched.stamp
 	@mk/step arm64-patched mk/check-arch
+check-loader-arch: build/src/glibc-patched.stamp x86_64 tools
+	@mk/step loader-arch mk/check-loader-arch
 .PHONY: deb check-deb fuzz check-mutants
 fuzz: $(GUEST)
 	@FUZZ_SECONDS=$(or $(SECONDS),1800) GUEST=$(GUEST) tests/fuzz/run
