@@ -605,11 +605,13 @@ TEST_F(file, faults)
 	ASSERT_TRUE(mp_one_vma());
 }
 
+static volatile bool stop;
+
 static void *touch_and_split(void *page)
 {
 	volatile char *m = page;
 
-	for (;;) {
+	while (!stop) {
 		*m = 1;
 		madvise((char *)page + PS, PS, MADV_DONTNEED);
 	}
@@ -649,7 +651,7 @@ TEST(zap_against_punch)
 		pwrite(p.fd, "x", 1, HUGE);
 		fallocate(p.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE, HUGE);
 	}
-	pthread_cancel(thread);
+	stop = true;
 	pthread_join(thread, NULL);
 	ASSERT_EQ(was, mp_sysctl(tainted));
 	close(p.fd);
