@@ -25,10 +25,14 @@ static const char *judge_loader(const Elf64_Ehdr *eh, const Elf64_Phdr *load, in
 {
 	if (eh->e_type != ET_DYN)
 		return "fixed addresses, each segment by itself";
-	for (int i = 1; i < n; i++)
-		if (PAGE_DOWN(load[i].p_vaddr) <
-		    PAGE_UP(load[i - 1].p_vaddr + load[i - 1].p_memsz))
-			return "two segments in one page";
+	for (int i = 0; i < n; i++) {
+		uint64_t end = PAGE_UP(load[i].p_vaddr + load[i].p_memsz);
+
+		if (PAGE_UP(load[i].p_vaddr + load[i].p_filesz) > end)
+			return "pages of the file beyond a segment's memory";
+		if (i + 1 < n && PAGE_DOWN(load[i + 1].p_vaddr) < end)
+			return "two segments in one page, or out of order";
+	}
 	return NULL;
 }
 
