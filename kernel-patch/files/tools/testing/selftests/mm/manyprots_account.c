@@ -494,6 +494,8 @@ TEST(arena_commit_after_fork)
 		ASSERT_EQ(p.base[side], mmap(p.base[side], 16 * PS, NONE, MAP_PRIVATE |
 			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | (side ? 0 : MAP_STACK), -1, 0));
 	}
+	/* As MAP_STACK does, where there are huge pages. */
+	madvise(p.base[EQUIV], 16 * PS, 15 /* MADV_NOHUGEPAGE */);
 	ASSERT_EQ(0, mp_both(&p, mprotect(b, 4 * PS, RW)));
 	mp_both(&p, mp_put(b, 'w'));
 	ASSERT_TRUE(mp_one_vma());
