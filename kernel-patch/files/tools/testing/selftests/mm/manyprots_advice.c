@@ -666,6 +666,7 @@ TEST_F(lib, userfaultfd)
  * who does that to many pages is not stopped by vm.max_map_count.
  */
 enum page_op { PAGE_MLOCK, PAGE_DONTDUMP, PAGE_DONTFORK, PAGE_MBIND, PAGE_NAME, PAGE_MSEAL };
+
 #define PART_PAGES 100
 
 FIXTURE(part) { char *m; };
@@ -708,6 +709,7 @@ FIXTURE_SETUP(part)
 	/* Stock merges no pages that were written one by one. */
 	memset(self->m + PART_PAGES * PS, 1, PART_PAGES * PS);
 }
+
 FIXTURE_TEARDOWN(part)
 {
 }
