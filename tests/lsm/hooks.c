@@ -132,24 +132,7 @@ static bool no_change(const struct record_call *a, const struct record_call *b)
 #define ANON_PGOFF 1	/* compare vm_pgoff of anonymous VMAs */
 #define ADDRESSES 2	/* compare mmap_addr */
 #define ONE_KERNEL 4	/* not the same on another one */
-#define BACKED 8	/* which file and rights, by whatever hook: see on_overlay() */
-
-/* What is asked for at all, each once. */
-static void tell_rights(int side)
-{
-	char *out = text[side], *end = out + STEP_TEXT, line[256];
-
-	*out = 0;
-	for (struct record_call *c = calls[side]; c < calls[side] + ncalls[side]; c++) {
-		if (c->hook != RECORD_MMAP_FILE && c->hook != RECORD_FILE_MPROTECT)
-			continue;
-		/* The layer's file has the number of the overlay's on another device. */
-		snprintf(line, sizeof(line), "ino=%llu reqprot=%llx prot=%llx\n",
-			 c->ino, c->reqprot, c->prot);
-		if (!strstr(text[side], line))
-			out += snprintf(out, end - out, "%s", line);
-	}
-}
+#define BACKED 8	/* compare mmap_file() only: see on_overlay() */
 
 /* A side's calls as text, in the form of the head comment. */
 static void tell(int side, int flags)
@@ -159,8 +142,6 @@ static void tell(int side, int flags)
 	char *out = text[side], *end = out + STEP_TEXT, line[256];
 	int i, n = ncalls[side];
 
-	if (flags & BACKED)
-		return tell_rights(side);
 	*out = 0;
 	for (i = 0; i < n; i++) {
 		if (c[i].hook != RECORD_MMAP_FILE)
@@ -173,6 +154,8 @@ static void tell(int side, int flags)
 		if (!strstr(text[side], line))
 			out += snprintf(out, end - out, "%s", line);
 	}
+	if (flags & BACKED)
+		return;
 	for (i = 0; i < n; i++)
 		if (c[i].hook == RECORD_MMAP_ADDR && c[i].start < addr)
 			addr = c[i].start;
@@ -554,9 +537,9 @@ TEST_F(lib, index_of_bss)
 /*
  * ---- files on an overlay: what is mapped is another file, of the layer below ----
  *
- * mmap() asks about both of them with a hook each, for which it has the file that
- * was opened.  A mapping has not, so MAP_CHGPROT asks the hook of mprotect(), in
- * which modules look at both as well.
+ * mmap() asks about both of them with a hook each.  MAP_CHGPROT asks about the one
+ * that was opened as mmap() does; about the other one by the hook of mprotect(), in
+ * which modules look at both.
  */
 
 static void on_overlay(struct __test_metadata *_metadata, enum mp_where where)

@@ -226,7 +226,7 @@ static void vma_fill_view(struct vm_area_struct *vma, const struct vma_run *run,
 	vm_flags_init(view, flags);
 	view->vm_runs = (void *)((unsigned long)vma | VMA_VIEW_TAG);
 	view->vm_pgoff = run->first;
-	/* A view is in no tree: there it has what __vma_file_pgoff() adds. */
+	/* A view is in no tree: there it has what vma_file_pgoff() adds. */
 	view->shared.rb_subtree_last = (run->attr & VMA_RUN_ZEROFILL ?
 		run->first : run->pgoff) - (start >> PAGE_SHIFT);
 	if (run->attr & VMA_RUN_ZEROFILL) {
@@ -321,8 +321,6 @@ pgoff_t __vma_file_pgoff(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct vma_run run;
 
-	if (vma_is_view(vma))
-		return vma->shared.rb_subtree_last + (addr >> PAGE_SHIFT);
 	if (!vma_run_at(vma, addr, &run) || (run.attr & VMA_RUN_ZEROFILL))
 		return vma_index(vma, addr);
 	return run.pgoff + (vma_index(vma, addr) - run.first);
@@ -621,8 +619,9 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma)
 }
 
 /*
- * Make @runs the map of @vma.  The reference to @runs becomes the VMA's, the
- * one to the old map is dropped.  @left: the VMA has left i_mmap.
+ * Make @runs, which has @more runs than there were, the map of @vma.  The
+ * reference to @runs becomes the VMA's, the one to the old map is dropped.
+ * @left: the VMA has left i_mmap.
  *
  * A walk of i_mmap goes on behind the run that it has seen last, in the order
  * of the map that it finds then.  Pages that go over to a run before that one
@@ -630,13 +629,14 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma)
  * split and merge, too.
  */
 static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs,
-			     bool left)
+			     long more, bool left)
 {
 	struct address_space *mapping = NULL;
 	struct vma_runs *old = vma->vm_runs;
 
 	vma_assert_write_locked(vma);
-	manyprots_count(vma->vm_mm, vma, -1);
+	if (more)
+		atomic_long_add(more, &vma->vm_mm->run_count);
 	if (vma->vm_file && !left) {
 		mapping = vma->vm_file->f_mapping;
 		i_mmap_lock_write(mapping);
@@ -645,7 +645,6 @@ static void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs,
 	smp_store_release(&vma->vm_runs, runs);
 	if (mapping)
 		i_mmap_unlock_write(mapping);
-	manyprots_count(vma->vm_mm, vma, 1);
 	vma_runs_put(old);
 	if (old)
 		return;
@@ -696,9 +695,11 @@ static int vma_run_set_anon(struct vm_area_struct *vma, unsigned long addr)
 	for (;;) {
 		spin_lock(lock);
 		runs = vma->vm_runs;
-		vma_run_at(vma, addr, &run);
-		done = (run.attr & VMA_RUN_ANON) ||
-			vma_runs_try_set_anon(runs, run.first);
+		done = vma_runs_try_set_anon(runs, vma_index(vma, addr));
+		if (!done) {
+			vma_run_at(vma, addr, &run);
+			done = run.attr & VMA_RUN_ANON;
+		}
 		if (!done)
 			vma_runs_get(runs);
 		spin_unlock(lock);
@@ -767,7 +768,7 @@ int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr)
 int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma)
 {
-	struct vm_area_struct dst __uninitialized, src __uninitialized;
+	struct vm_area_struct src __uninitialized;
 	unsigned long index = src_vma->vm_pgoff, last = vma_last_index(src_vma);
 	struct vma_run run;
 	int error;
@@ -778,8 +779,7 @@ int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 		/* The copy looks at protections by address: take all at once. */
 		vma_run_cut(&run, index, last);
 		vma_fill_view(src_vma, &run, &src, false);
-		vma_fill_view(dst_vma, &run, &dst, false);
-		error = copy_page_range(&dst, &src);
+		error = copy_page_range(dst_vma, &src);
 		if (error || run.last == last)
 			return error;
 		index = run.last + 1;
@@ -878,35 +878,100 @@ static int vma_runs_apply(struct vm_area_struct *vma, struct vma_runs **runs,
 	return 0;
 }
 
-/* Would @runs as the map of @vma be more than vm.max_run_count allows? */
-static bool manyprots_over_limit(struct vm_area_struct *vma,
-				 const struct vma_runs *runs)
+/* How many runs more there will be when @runs is the map of @vma. */
+static long manyprots_more_runs(struct vm_area_struct *vma,
+				const struct vma_runs *runs)
 {
-	unsigned long count = vma_runs_count(runs, vma->vm_pgoff, vma_last_index(vma));
-	unsigned long old = vma_nr_runs(vma);
-	unsigned long total = atomic_long_read(&vma->vm_mm->run_count);
+	return vma_runs_count(runs, vma->vm_pgoff, vma_last_index(vma)) -
+		vma_nr_runs(vma);
+}
 
-	return count > old && total + (count - old) > READ_ONCE(sysctl_max_run_count);
+/* Are so many runs more than vm.max_run_count allows? */
+static bool manyprots_over_limit(struct mm_struct *mm, long more)
+{
+	return more > 0 && atomic_long_read(&mm->run_count) + more >
+		READ_ONCE(sysctl_max_run_count);
 }
 
 /**
- * manyprots_may_copy - may there be another VMA with as many runs?
- * @vma: the VMA that is going to be copied within its mm
+ * manyprots_may_copy - may there be another VMA with what is in a range?
+ * @vma: the VMA; true if it is not a multi-protection VMA
+ * @start: first address of what is going to be copied within its mm
+ * @end: address after it
  *
- * For mremap(MREMAP_DONTUNMAP).  All else that adds a VMA to an mm, such as a
- * split within a run, adds one run with it at most, for which vm.max_map_count
- * is bound enough: it does not ask, so that nothing fails that does not in
- * stock.  Nor does one run here, and a range of several VMAs stock refuses.
+ * What mremap(MREMAP_DONTUNMAP) asks before it divides a VMA.
+ *
+ * All else that adds a VMA to an mm, such as a split within a run, adds one run
+ * with it at most, for which vm.max_map_count is bound enough: it does not ask
+ * for vm.max_run_count, so that nothing fails that does not in stock.  Nor does
+ * one run here, and a range of several VMAs stock refuses.
  *
  * Context: mmap_lock held for writing.
- * Return: true if @vma has less than two runs, or vm.max_run_count allows it.
+ * Return: true if RLIMIT_AS, RLIMIT_DATA and vm.max_run_count allow it.
  */
-bool manyprots_may_copy(struct vm_area_struct *vma)
+bool manyprots_may_copy(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end)
 {
-	unsigned long count = vma_nr_runs(vma);
-	unsigned long total = atomic_long_read(&vma->vm_mm->run_count);
+	struct mm_struct *mm = vma->vm_mm;
+	struct vma_runs_sum sum;
+	unsigned long count;
 
-	return count < 2 || total + count <= READ_ONCE(sysctl_max_run_count);
+	if (!vma_is_manyprots(vma))
+		return true;
+	manyprots_sum(vma, start, end, &sum);
+	rcu_read_lock();
+	count = vma_runs_count(READ_ONCE(vma->vm_runs), vma_index(vma, start),
+			       vma_index(vma, end) - 1);
+	rcu_read_unlock();
+	return may_expand_vm(mm, vma->vm_flags, (end - start) >> PAGE_SHIFT) &&
+		(!sum.data || may_expand_vm(mm, VM_WRITE, sum.data)) &&
+		(count < 2 || !manyprots_over_limit(mm, count));
+}
+
+/*
+ * Charge @pages.  Stock would ask for them in parts, the greatest of which has
+ * @most, and OVERCOMMIT_GUESS judges each by itself.
+ */
+static int manyprots_charge(struct mm_struct *mm, unsigned long pages,
+			    unsigned long most)
+{
+	unsigned long charged, part;
+
+	most = max(most, totalram_pages());
+	for (charged = 0; charged < pages; charged += part) {
+		part = min(pages - charged, most);
+		if (security_vm_enough_memory_mm(mm, part)) {
+			vm_unacct_memory(charged);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/**
+ * manyprots_charge_fork - charge what the runs of a VMA count for once more
+ * @vma: the VMA, of the parent
+ * @charge: where to put how many pages were charged
+ *
+ * Context: mmap_lock held.
+ * Return: 0, or -ENOMEM with nothing charged.
+ */
+int manyprots_charge_fork(struct vm_area_struct *vma, unsigned long *charge)
+{
+	struct vm_area_struct *v, view[1] __uninitialized;
+	unsigned long pages, most = 0;
+
+	pages = manyprots_accounted(vma, vma->vm_start, vma->vm_end);
+	if (pages > totalram_pages())
+		for_each_run(v, vma, vma->vm_start, view) {
+			if (v->vm_flags & VM_ACCOUNT)
+				most = max(most, vma_pages(v));
+			cond_resched();
+		}
+	if (manyprots_charge(vma->vm_mm, pages, most))
+		return -ENOMEM;
+	*charge = pages;
+	return 0;
 }
 
 /* manyprots_forget_anon() of a multi-protection VMA. */
@@ -932,7 +997,7 @@ int __manyprots_forget_anon(struct vm_area_struct *vma)
 		return -ENOMEM;
 
 	vma_start_write(vma);
-	vma_runs_publish(vma, runs, false);
+	vma_runs_publish(vma, runs, 0, false);
 	return 0;
 }
 
@@ -1019,18 +1084,18 @@ static void manyprots_demote(struct vm_area_struct *vma)
  */
 
 /**
- * manyprots_may_merge - may this VMA merge with what is going to be next to it?
+ * manyprots_demote_to_merge - make a VMA ordinary if it may merge then
  * @vma: a multi-protection VMA
  * @flags: vm_flags of what is next to it
  * @file: the file of that, or NULL
  *
- * If it may as an ordinary VMA, it is made one.
+ * What it may merge with is next to it, or is going to be.
  *
  * Context: mmap_lock held for writing.
  * Return: true if @vma is an ordinary VMA now, which others judge.
  */
-bool manyprots_may_merge(struct vm_area_struct *vma, vm_flags_t flags,
-			 struct file *file)
+bool manyprots_demote_to_merge(struct vm_area_struct *vma, vm_flags_t flags,
+			       struct file *file)
 {
 	struct vma_run run;
 
@@ -1057,16 +1122,17 @@ void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
 
 /*
  * Let the file go when no run maps it any more: an anonymous VMA must not
- * keep a file system busy.  @last_pgoff is ULONG_MAX to look for a file run from
- * the VMA's first page on, or less to look at any, where the map has no others.
+ * keep a file system busy.  @by_index: the map has no runs but the VMA's, and
+ * its index tells at once; else they are looked at from the first one on.
  */
-static void manyprots_let_go(struct vm_area_struct *vma, pgoff_t last_pgoff)
+static void manyprots_let_go(struct vm_area_struct *vma, bool by_index)
 {
 	struct vma_runs_search search = {
 		.first = vma->vm_pgoff,
 		.last = vma_last_index(vma),
 		.first_pgoff = 0,
-		.last_pgoff = last_pgoff,
+		/* All of a file is looked for without the index. */
+		.last_pgoff = by_index ? ULONG_MAX - 1 : ULONG_MAX,
 	};
 	struct address_space *mapping;
 	struct vma_run run;
@@ -1133,7 +1199,7 @@ static void manyprots_trim(struct vm_area_struct *vma)
 		return;
 	/* Its last run has no end, which may be in the key in i_mmap. */
 	mapping = vma_leave_i_mmap(vma);
-	vma_runs_publish(vma, runs, mapping);
+	vma_runs_publish(vma, runs, 0, mapping);
 	vma_enter_i_mmap(vma, mapping);
 }
 
@@ -1143,8 +1209,8 @@ void __manyprots_after_split(struct vm_area_struct *vma,
 {
 	manyprots_count(vma->vm_mm, vma, 1);
 	manyprots_count(new->vm_mm, new, 1);
-	manyprots_let_go(vma, ULONG_MAX);
-	manyprots_let_go(new, ULONG_MAX);
+	manyprots_let_go(vma, false);
+	manyprots_let_go(new, false);
 	manyprots_trim(vma);
 	manyprots_trim(new);
 }
@@ -1178,7 +1244,7 @@ struct vm_area_struct *__manyprots_isolate(struct vm_area_struct *vma,
 	if (!runs)
 		return ERR_PTR(-ENOMEM);
 	vma_start_write(vma);
-	vma_runs_publish(vma, runs, false);
+	vma_runs_publish(vma, runs, 0, false);
 	return vma;
 }
 
@@ -1286,34 +1352,6 @@ int manyprots_split_alike(struct mm_struct *mm, unsigned long start,
 	return manyprots_split_runs(mm, start, end);
 }
 
-/* manyprots_mmap_flags() of anonymous memory, with one of two flags. */
-vm_flags_t __manyprots_mmap_flags(unsigned long prot, unsigned long flags)
-{
-	if ((flags & (MAP_TYPE | MAP_GROWSDOWN)) != MAP_PRIVATE ||
-	    !manyprots_enabled(current->mm))
-		return VM_NONE;
-	if ((flags & MAP_STACK) || prot == PROT_NONE)
-		return VM_MANYPROTS_AUTO;
-	return VM_NONE;
-}
-
-/* Is an mprotect() that would split this ordinary VMA done in place? */
-static bool manyprots_wants_mprotect(struct vm_area_struct *vma,
-				     unsigned long start, unsigned long end)
-{
-	int mode;
-
-	if (start == vma->vm_start && end == vma->vm_end)
-		return false;
-	if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE))
-		return false;
-	mode = manyprots_mode(vma->vm_mm);
-	if (mode != MANYPROTS_ALWAYS &&
-	    (mode == MANYPROTS_OFF || !(vma->vm_flags & VM_MANYPROTS_AUTO)))
-		return false;
-	return manyprots_eligible(vma);
-}
-
 /**
  * manyprots_mprotect - change the access flags of a range in place
  * @vmi: the caller's iterator, at @vma
@@ -1344,9 +1382,10 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	struct vma_runs *runs;
 	struct vma_run run;
 	int error = -ENOMEM;
+	long more;
 
 	if (!must) {
-		if (!manyprots_wants_mprotect(vma, start, end))
+		if ((vma->vm_flags & VM_MAYSHARE) || !manyprots_eligible(vma))
 			return NULL;
 		/* Pages that go over to a neighbour split nothing. */
 		merged = vma_merge_flags(vmi, prev, vma, start, end, newflags);
@@ -1364,7 +1403,8 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	if (vma_runs_apply(real, &runs, &run))
 		goto fail;
 
-	if (manyprots_over_limit(real, runs)) {
+	more = manyprots_more_runs(real, runs);
+	if (manyprots_over_limit(real->vm_mm, more)) {
 		if (!must)
 			goto fail;
 		/* Split as stock does: the bound is vm.max_map_count then. */
@@ -1375,19 +1415,25 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 			error = split_vma(vmi, real, end, 0);
 		if (error)
 			goto fail;
+		/* What the VMA had in the map that is divided is not in its key. */
+		vma_runs_put(runs);
+		runs = vma_runs_begin(real);
 		error = vma_runs_apply(real, &runs, &run);
 		if (error)
 			goto fail;
+		more = manyprots_more_runs(real, runs);
 	}
 
 	vma_start_write(real);
 	/* A huge page lies within one run: these may become bounds of runs. */
 	vma_adjust_trans_huge(real, start, end, 0);
-	vma_runs_publish(real, runs, false);
+	vma_runs_publish(real, runs, more, false);
 
 	/* As where stock merges: a run may be large enough for huge pages now. */
-	vma_view_at(real, start, view);
-	khugepaged_enter_vma(view, view->vm_flags);
+	if (!test_bit(MMF_VM_HUGEPAGE, &real->vm_mm->flags)) {
+		vma_view_at(real, start, view);
+		khugepaged_enter_vma(view, view->vm_flags);
+	}
 	vma_fill_view(real, &run, view, false);
 	return view;
 
@@ -1410,9 +1456,12 @@ struct manyprots_remap {
 
 	struct vma_runs *runs;	/* the new map */
 	bool moved;		/* some page gets another offset or kind */
+	long more;		/* how many runs more there will be */
 	unsigned long populate;	/* first address to populate if VM_LOCKED */
 	unsigned long populated; /* address after the last one */
 	long charge;		/* pages to add to the commit charge */
+	long fresh;		/* those that mmap() would charge, at once */
+	unsigned long most;	/* the most that stock would charge at once */
 	long data;		/* pages to add to what RLIMIT_DATA counts */
 };
 
@@ -1466,8 +1515,9 @@ static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
 }
 
 /*
- * Does the mapping's file only back the one that was mapped (overlayfs)?  Then
- * security modules must be asked about both, and the mprotect hook does that.
+ * Does the mapping's file only back the one that was mapped (overlayfs)?  Security
+ * modules must be asked about both: about that one as mmap() does, and the
+ * mprotect hook knows of the backing one.
  */
 static bool manyprots_backed(const struct manyprots_remap *remap,
 			     struct vm_area_struct *vma)
@@ -1504,6 +1554,18 @@ static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
 	return error;
 }
 
+/* The protection key that mprotect() would give. */
+static int manyprots_pkey(struct vm_area_struct *vma, unsigned long addr,
+			  unsigned long prot)
+{
+	struct vm_area_struct *run, view[1] __uninitialized;
+
+	if (!arch_pkeys_enabled())
+		return 0;
+	run = vma_view_at(vma, addr, view);
+	return arch_override_mprotect_pkey(run, prot, -1);
+}
+
 static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 				struct vm_area_struct *vma, unsigned long addr,
 				bool keep, vm_flags_t oldflags,
@@ -1521,8 +1583,7 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 		prot |= PROT_EXEC;
 	if (keep) {
 		/* Whether a page was touched makes no difference to its key. */
-		pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, view),
-						   prot, -1);
+		pkey = manyprots_pkey(vma, addr, prot);
 	} else if (prot == PROT_EXEC) {
 		pkey = execute_only_pkey(current->mm);
 		if (pkey < 0)
@@ -1574,7 +1635,6 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 {
 	unsigned long prot = remap->prot;
 	struct vm_area_struct view[1] __uninitialized;
-	int pkey;
 
 	/* Private pages never become text here; mprotect() is for that. */
 	if ((prot & PROT_EXEC) && !(oldflags & VM_EXEC))
@@ -1582,8 +1642,8 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC))
 		prot |= oldflags & VM_EXEC ? PROT_EXEC : 0;
 
-	pkey = arch_override_mprotect_pkey(vma_view_at(vma, addr, view), prot, -1);
-	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
+	*access = calc_vm_prot_bits(prot, manyprots_pkey(vma, addr, prot)) &
+		VM_RUN_FLAGS;
 	if (map_deny_write_exec(oldflags, *access))
 		return -EACCES;
 	return security_file_mprotect(vma_report_at(vma, addr, view),
@@ -1608,8 +1668,10 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 		.last = run->last,
 		.attr = remap->zerofill ? VMA_RUN_ZEROFILL : 0,
 	};
+	struct mm_struct *mm = vma->vm_mm;
 	vm_flags_t access, mayflags;
 	int error;
+	long data;
 
 	mayflags = vma->vm_flags;
 	if (remap->zerofill)
@@ -1637,12 +1699,23 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 		access |= old & VM_ACCOUNT;
 	}
 	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
+	if (access & VM_ACCOUNT) {
+		if (!keep)
+			remap->fresh += pages;
+		remap->most = max3(remap->most, (unsigned long)pages,
+				   (unsigned long)remap->fresh);
+	}
 	/* mmap() does not count what it replaces; exec maps what was free. */
-	if ((keep || current->in_execve) && !(vma->vm_flags & VM_SHARED))
-		remap->data += (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+	if ((keep || current->in_execve) && !(vma->vm_flags & VM_SHARED)) {
+		data = (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+		remap->data += data;
+		/* As mprotect_fixup(): only the limit on data counts. */
+		if (data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
+		    (current->in_execve || may_expand_vm(mm, VM_NONE, data)))
+			return -ENOMEM;
+	}
 	if (!keep) {
-		if (!may_expand_vm(vma->vm_mm,
-				   access | (vma->vm_flags & VM_SHARED), 0))
+		if (!may_expand_vm(mm, access | (vma->vm_flags & VM_SHARED), 0))
 			return -ENOMEM;
 		remap->moved = true;
 	}
@@ -1684,13 +1757,10 @@ static int manyprots_plan(struct manyprots_remap *remap,
 	}
 
 	error = -ENOMEM;
-	if (manyprots_over_limit(vma, remap->runs))
+	remap->more = manyprots_more_runs(vma, remap->runs);
+	if (manyprots_over_limit(mm, remap->more))
 		goto fail;
-	/* As mprotect_fixup(): only the limit on data counts. */
-	if (remap->data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
-	    (current->in_execve || may_expand_vm(mm, VM_NONE, remap->data)))
-		goto fail;
-	if (remap->charge > 0 && security_vm_enough_memory_mm(mm, remap->charge))
+	if (remap->charge > 0 && manyprots_charge(mm, remap->charge, remap->most))
 		goto fail;
 	return 0;
 
@@ -1780,7 +1850,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, -1);
 	if (remap->moved)
 		mapping = vma_leave_i_mmap(vma);
-	vma_runs_publish(vma, remap->runs, mapping);
+	vma_runs_publish(vma, remap->runs, remap->more, mapping);
 	vma_enter_i_mmap(vma, mapping);
 	vm_stat_account(mm, vma->vm_flags, pages);
 	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
@@ -1792,7 +1862,7 @@ static void manyprots_commit(struct manyprots_remap *remap,
 	manyprots_change_protection(remap, vma);
 	manyprots_tell(remap, vma);
 	if (remap->moved && remap->zerofill)
-		manyprots_let_go(vma, ULONG_MAX - 1);
+		manyprots_let_go(vma, true);
 	if (remap->charge < 0)
 		vm_unacct_memory(-remap->charge);
 }
@@ -1835,11 +1905,38 @@ static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
 	for (addr = remap->start; addr < remap->end;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
 		manyprots_run_in(remap, vma, addr, &run);
-		if (!manyprots_judges_mprotect(remap, vma, &run) &&
-		    !manyprots_backed(remap, vma))
+		if (!manyprots_judges_mprotect(remap, vma, &run))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * security_mmap_file() of what becomes of the range.  Where the mapping's file
+ * only backs the one that was mapped, a mapping has nothing but the path of that
+ * one: it is opened once more.  By the caller, as who is confined may not be
+ * judged as the one who mounted it, so the caller must be allowed to open it.
+ */
+static int manyprots_ask_mmap(const struct manyprots_remap *remap,
+			      struct file *file, unsigned long flags)
+{
+	struct file *opened = NULL;
+	int error;
+
+	if (remap->zerofill)
+		return security_mmap_file(NULL, remap->prot, flags | MAP_ANONYMOUS);
+	if (IS_ENABLED(CONFIG_SECURITY) && (file->f_mode & FMODE_BACKING)) {
+		opened = dentry_open(file_user_path(file),
+				     O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
+				     current_cred());
+		if (IS_ERR(opened))
+			return PTR_ERR(opened);
+		file = opened;
+	}
+	error = security_mmap_file(file, remap->prot, flags);
+	if (opened)
+		fput(opened);
+	return error;
 }
 
 /**
@@ -1913,10 +2010,8 @@ again:
 	mmap_read_unlock(mm);
 
 	if (asked) {
-		error = security_mmap_file(remap.zerofill ? NULL : file, prot,
-					   (shared ? MAP_SHARED : MAP_PRIVATE) |
-					   MAP_FIXED |
-					   (remap.zerofill ? MAP_ANONYMOUS : 0));
+		error = manyprots_ask_mmap(&remap, file, MAP_FIXED |
+					   (shared ? MAP_SHARED : MAP_PRIVATE));
 		if (error)
 			goto out_file;
 	}

@@ -56,7 +56,7 @@ struct vma_run_entry {
 /**
  * struct vma_run_key - a run in a leaf of the index
  * @start: linear page index of the first page, low 32 bits
- * @hint: where in the file it is, see vma_run_hint()
+ * @hint: where in the file it is, see vma_run_hint_maps()
  *
  * The runs themselves are not here but looked up in the map by @start, which
  * makes the index a third of its size.  The hint rules most of them out before.

@@ -156,9 +156,11 @@ static inline struct vm_area_struct *vma_report_at(struct vm_area_struct *vma,
  * @last: last file page offset
  * @view: memory for a view VMA, which must be as it was for the next one
  *
- * One page may be visited at several addresses, in no order of addresses.
+ * One page may be visited at several addresses.  The runs come by address where
+ * the range is all of the file, from 0 to ULONG_MAX, else as they map the file.
  *
- * Context: i_mmap_rwsem held, for reading or writing; may sleep in the body.
+ * Context: i_mmap_rwsem held, for reading or writing, or mmap_lock; may sleep in
+ * the body.
  */
 #define for_each_file_view(v, vma, first, last, view)			\
 	for ((v) = vma_is_manyprots(vma) ?				\
@@ -235,9 +237,12 @@ static inline vm_flags_t vma_flags_at(struct vm_area_struct *vma,
 static inline pgoff_t vma_file_pgoff(struct vm_area_struct *vma,
 				     unsigned long addr)
 {
-	if (vma_has_runs(vma))
-		return __vma_file_pgoff(vma, addr);
-	return ((addr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+	if (!vma_has_runs(vma))
+		return ((addr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+	/* A view is in no tree: there it has what is to be added. */
+	if (vma_is_view(vma))
+		return vma->shared.rb_subtree_last + (addr >> PAGE_SHIFT);
+	return __vma_file_pgoff(vma, addr);
 }
 
 /**
@@ -249,9 +254,7 @@ static inline pgoff_t vma_file_pgoff(struct vm_area_struct *vma,
  */
 static inline pgoff_t vma_file_base(struct vm_area_struct *vma)
 {
-	if (vma_has_runs(vma))
-		return __vma_file_pgoff(vma, vma->vm_start);
-	return vma->vm_pgoff;
+	return vma_has_runs(vma) ? vma_file_pgoff(vma, vma->vm_start) : vma->vm_pgoff;
 }
 
 /**
@@ -398,14 +401,14 @@ static inline void manyprots_gather(struct vm_area_struct *vma,
 }
 
 /**
- * manyprots_map_pages - how many pages the run maps of an mm take at most
+ * manyprots_maps_size - how many pages the run maps of an mm take, about
  * @mm: the mm
  *
- * A map takes up to 32 bytes a run.
+ * A map takes about 32 bytes a run, one of two runs 44.
  *
  * Return: number of pages.
  */
-static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
+static inline unsigned long manyprots_maps_size(struct mm_struct *mm)
 {
 	return atomic_long_read(&mm->run_count) * 32 / PAGE_SIZE;
 }
@@ -476,7 +479,9 @@ static inline void manyprots_count(struct mm_struct *mm,
 		atomic_long_add(sign * (long)vma_nr_runs(vma), &mm->run_count);
 }
 
-bool manyprots_may_copy(struct vm_area_struct *vma);
+bool manyprots_may_copy(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end);
+int manyprots_charge_fork(struct vm_area_struct *vma, unsigned long *charge);
 void __manyprots_after_split(struct vm_area_struct *vma,
 			     struct vm_area_struct *new);
 
@@ -495,8 +500,8 @@ static inline void manyprots_after_split(struct vm_area_struct *vma,
 		__manyprots_after_split(vma, new);
 }
 
-bool manyprots_may_merge(struct vm_area_struct *vma, vm_flags_t flags,
-			 struct file *file);
+bool manyprots_demote_to_merge(struct vm_area_struct *vma, vm_flags_t flags,
+			       struct file *file);
 void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end);
 
@@ -574,12 +579,15 @@ static inline int manyprots_mode(struct mm_struct *mm)
 static inline bool manyprots_may_mprotect(struct vm_area_struct *vma,
 					  unsigned long start, unsigned long end)
 {
+	int mode;
+
 	if (vma_has_runs(vma))
 		return true;
 	if (start == vma->vm_start && end == vma->vm_end)
 		return false;
-	return (vma->vm_flags & VM_MANYPROTS_AUTO) ||
-		manyprots_mode(vma->vm_mm) == MANYPROTS_ALWAYS;
+	mode = manyprots_mode(vma->vm_mm);
+	return mode == MANYPROTS_ALWAYS ||
+		(mode != MANYPROTS_OFF && (vma->vm_flags & VM_MANYPROTS_AUTO));
 }
 
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
@@ -592,7 +600,6 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 long manyprots_remap(unsigned long start, unsigned long size,
 		     unsigned long prot, unsigned long pgoff,
 		     unsigned long flags);
-vm_flags_t __manyprots_mmap_flags(unsigned long prot, unsigned long flags);
 
 /**
  * manyprots_mmap_flags - what mmap() notes for a later mprotect()
@@ -601,13 +608,16 @@ vm_flags_t __manyprots_mmap_flags(unsigned long prot, unsigned long flags);
  * @flags: MAP_* bits of the call
  *
  * Thread stacks (MAP_STACK) and malloc arenas (PROT_NONE and MAP_NORESERVE)
- * are going to be split by mprotect(), and are kept as one VMA instead.
+ * are going to be split by mprotect(), and are kept as one VMA instead, if the
+ * mode is not MANYPROTS_OFF then.
  *
  * Return: VM_MANYPROTS_AUTO or VM_NONE.
  */
 #define manyprots_mmap_flags(file, prot, flags)				\
-	((file) || !((flags) & (MAP_STACK | MAP_NORESERVE)) ?		\
-	 VM_NONE : __manyprots_mmap_flags(prot, flags))
+	(!(file) && ((flags) & (MAP_STACK | MAP_NORESERVE)) &&		\
+	 (((flags) & MAP_STACK) || (prot) == PROT_NONE) &&		\
+	 ((flags) & (MAP_TYPE | MAP_GROWSDOWN)) == MAP_PRIVATE ?	\
+	 VM_MANYPROTS_AUTO : VM_NONE)
 
 unsigned long manyprots_at_flags(void);
 
@@ -711,7 +721,7 @@ static inline void manyprots_stat_account(struct mm_struct *mm,
 {
 }
 
-static inline unsigned long manyprots_map_pages(struct mm_struct *mm)
+static inline unsigned long manyprots_maps_size(struct mm_struct *mm)
 {
 	return 0;
 }
@@ -726,11 +736,7 @@ static inline void manyprots_gather(struct vm_area_struct *vma,
 {
 }
 
-static inline int manyprots_anon_prepare(struct vm_area_struct *vma,
-					 unsigned long addr)
-{
-	return 0;
-}
+#define manyprots_anon_prepare(vma, addr)	anon_vma_prepare(vma)
 
 static inline int manyprots_copy_page_range(struct vm_area_struct *dst_vma,
 					    struct vm_area_struct *src_vma)
@@ -751,19 +757,21 @@ static inline void vma_runs_drop(struct vm_area_struct *vma)
 {
 }
 
-static inline unsigned long vma_nr_runs(struct vm_area_struct *vma)
-{
-	return 0;
-}
-
 static inline void manyprots_count(struct mm_struct *mm,
 				   struct vm_area_struct *vma, int sign)
 {
 }
 
-static inline bool manyprots_may_copy(struct vm_area_struct *vma)
+static inline bool manyprots_may_copy(struct vm_area_struct *vma,
+				      unsigned long start, unsigned long end)
 {
 	return true;
+}
+
+static inline int manyprots_charge_fork(struct vm_area_struct *vma,
+					unsigned long *charge)
+{
+	return 0;
 }
 
 static inline void manyprots_after_split(struct vm_area_struct *vma,
@@ -771,8 +779,9 @@ static inline void manyprots_after_split(struct vm_area_struct *vma,
 {
 }
 
-static inline bool manyprots_may_merge(struct vm_area_struct *vma,
-				       vm_flags_t flags, struct file *file)
+static inline bool manyprots_demote_to_merge(struct vm_area_struct *vma,
+					     vm_flags_t flags,
+					     struct file *file)
 {
 	return true;
 }
@@ -843,6 +852,8 @@ static inline unsigned long manyprots_at_flags(void)
  * @view: memory for a view VMA
  *
  * The body must not break: that would go on with the next VMA.
+ *
+ * Context: mmap_lock held.
  */
 #define for_each_vma_file_view(vmi, vma, v, view)			\
 	for_each_vma(vmi, vma)						\

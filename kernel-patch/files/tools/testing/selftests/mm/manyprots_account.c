@@ -283,6 +283,53 @@ TEST_F(lib, overcommit_never)
 	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
 }
 
+/*
+ * Overcommit 0 refuses only what is more than all memory at once, and stock charges
+ * VMA by VMA.
+ */
+TEST(overcommit_guess)
+{
+	size_t total = (mp_number("/proc/meminfo", "MemTotal") +
+			mp_number("/proc/meminfo", "SwapTotal")) * 1024 & ~(PS - 1);
+	size_t half = (total / 2 + 64 * PS) & ~(PS - 1);
+	int status;
+	pid_t pid;
+	char *m;
+
+	if (sizeof(long) == 4)
+		SKIP(return, "memory is larger than the address space");
+	if (mp_sysctl("/proc/sys/vm/overcommit_memory"))
+		SKIP(return, "another overcommit mode");
+
+	/* A stack: mprotect() does not divide it.  A heap with a guard page. */
+	m = mmap(NULL, total + 2 * PS, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ(0, mprotect(m, half, RW));
+	ASSERT_EQ(0, mprotect(m + half + PS, total - half + PS, RW));
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	munmap(m, total + 2 * PS);
+
+	m = mmap(NULL, 2 * half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	if (!mp_stock) {
+		ASSERT_EQ(0, mp_rfp(m, half, R, 0, MAP_CHGPROT));
+		ASSERT_EQ(0, mp_rfp(m, 2 * half, RW, 0, MAP_CHGPROT));
+	}
+	munmap(m, 2 * half);
+
+	/* What stock would charge at once is too much at once. */
+	m = mmap(NULL, total + 2 * PS, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ(mp_stock ? -EINVAL : -ENOMEM,
+		  mp_rfp(m, total + PS, RW, 0, MAP_CHGPROT));
+	munmap(m, total + 2 * PS);
+}
+
 static long lib_pages(void)
 {
 	return mp_status("VmExe") + mp_status("VmLib");

@@ -376,6 +376,46 @@ TEST(mremap_failed_whole)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/* Nor does MREMAP_DONTUNMAP over a limit, nor a move with too many mappings. */
+TEST(mremap_over_limit_whole)
+{
+	static const struct mp_run runs[] = { { 2, R, MP_ANON }, { 20, RW, MP_ANON } };
+	static const char file[] = "/proc/sys/vm/max_map_count";
+	struct rlimit old, rl;
+	struct mp_pair p = { .fd = -1 };
+	char text[24];
+	long most;
+	size_t i;
+	int vmas;
+
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	vmas = mp_window_vmas(MULTI);
+	getrlimit(RLIMIT_DATA, &old);
+	rl = old;
+	rl.rlim_cur = mp_status("VmData") * 1024;
+	setrlimit(RLIMIT_DATA, &rl);
+	for (i = 3; i < 20; i += 3)
+		EXPECT_EQ(-ENOMEM, mp_both(&p, mremap(b + i * PS, PS, PS, MREMAP_MAYMOVE |
+						      MREMAP_DONTUNMAP, NULL) == MAP_FAILED ?
+					   -errno : 0));
+	setrlimit(RLIMIT_DATA, &old);
+	ASSERT_EQ(vmas, mp_window_vmas(MULTI));
+
+	if (mp_system()) {
+		most = mp_sysctl(file);
+		snprintf(text, sizeof(text), "%ld", mp_vmas() + 2);
+		ASSERT_EQ(0, mp_sysctl_set(file, text));
+		for (i = 3; i < 20; i += 3)
+			EXPECT_EQ(-ENOMEM, mp_both(&p, mremap(b + i * PS, PS, 2 * PS,
+							      MREMAP_MAYMOVE) ==
+						   MAP_FAILED ? -errno : 0));
+		snprintf(text, sizeof(text), "%ld", most);
+		mp_sysctl_set(file, text);
+		ASSERT_EQ(vmas, mp_window_vmas(MULTI));
+	}
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* Growth that is blocked by a neighbour fails as in stock. */
 TEST_F(lib, mremap_grow_blocked)
 {
