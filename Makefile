@@ -18,6 +18,8 @@ make check-glibc-modes  glibc's string and stdlib tests
 make check-kcsan   threads on four processors on a kernel with KCSAN
 make check-lsm     what BPF and SELinux are asked: hooks, decisions, refusals
 make check-corpus  every library and program of this machine, mapped by both
+make check-workloads  gcc, Python's, Perl's and GDB's tests, LibreOffice, ffmpeg,
+                   git, PostgreSQL: the same results (WORKLOADS="git python")
 make check-i386    the kernel tests on 32-bit x86, with PAE and without
 make check-arch    an architecture without the feature builds: arm64
 make check-loader-arch  the loader for i686 and aarch64
@@ -167,6 +169,9 @@ check-kcsan: x86_64-kcsan
 .PHONY: check-corpus
 check-corpus: $(GUEST) $(GUEST)-stock glibc glibc-stock
 	@tests/run --long corpus
+.PHONY: check-workloads
+check-workloads: um um-stock glibc tools
+	@tests/run --long workloads
 check-lsm: x86_64-lsm x86_64-lsm-stock glibc
 	@tests/run --long lsm
 check-i386: i386 i386-pae
