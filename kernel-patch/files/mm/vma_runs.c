@@ -1610,7 +1610,10 @@ bool vma_runs_try_set_anon(struct vma_runs *runs, unsigned long index)
 			break;
 		node = node->child[slot].node;
 	}
-	WRITE_ONCE(node->run[slot].attr, node->run[slot].attr | VMA_RUN_ANON);
+	/* Others read it all the time: no write that changes nothing. */
+	if (!(node->run[slot].attr & VMA_RUN_ANON))
+		WRITE_ONCE(node->run[slot].attr,
+			   node->run[slot].attr | VMA_RUN_ANON);
 	return true;
 }
 

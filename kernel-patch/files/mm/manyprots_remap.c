@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * remap_file_pages() with MAP_CHGPROT: the call that makes multi-protection VMAs,
+ * see mm/manyprots.c.
+ *
+ * First all is planned that can fail, run by run: what becomes of each by the
+ * rules of mmap() or mprotect(), in a new map beside the old one.  Then that is
+ * committed, which cannot fail.
+ */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/memfd.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/perf_event.h>
+#include <linux/personality.h>
+#include <linux/pkeys.h>
+#include <linux/security.h>
+#include <linux/swap.h>
+#include <linux/uprobes.h>
+#include <linux/vma_runs.h>
+
+#include <asm/tlb.h>
+
+#include "internal.h"
+#include "manyprots_internal.h"
+
+/*
+ * A remap_file_pages(MAP_CHGPROT) call, and what it will do once it can no
+ * longer fail.
+ */
+struct manyprots_remap {
+	unsigned long start;	/* first address */
+	unsigned long end;	/* address after the last page */
+	unsigned long prot;	/* PROT_* bits as asked for */
+	pgoff_t pgoff;		/* file page offset of @start */
+	bool anonymous;		/* MAP_ANONYMOUS was asked for */
+	bool zerofill;		/* the pages are anonymous memory afterwards */
+
+	struct vma_runs *runs;	/* the new map */
+	bool moved;		/* some page gets another offset or kind */
+	long more;		/* how many runs more there will be */
+	unsigned long populate;	/* first address to populate if VM_LOCKED */
+	unsigned long populated; /* address after the last one */
+	long charge;		/* pages to add to the commit charge */
+	unsigned long fresh;	/* pages that mmap() would charge, at once */
+	unsigned long most;	/* the most that stock would charge at once */
+	long data;		/* pages to add to what RLIMIT_DATA counts */
+};
+
+/*
+ * Does @run, which is cut to the range, keep its pages?  exec maps what stock
+ * maps anew: what is there is a breakpoint, which is set again.
+ */
+static bool manyprots_keeps(const struct manyprots_remap *remap,
+			    struct vm_area_struct *vma,
+			    const struct vma_run *run)
+{
+	unsigned long offset = run->first - vma_index(vma, remap->start);
+
+	if (vma->anon_vma && current->in_execve)
+		return false;
+	if (remap->zerofill)
+		return run->attr & VMA_RUN_ZEROFILL;
+	return !(run->attr & VMA_RUN_ZEROFILL) &&
+		run->pgoff == remap->pgoff + offset;
+}
+
+/* The run of a VMA with or without a map at @addr, cut to the range. */
+static void manyprots_run_in(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma, unsigned long addr,
+			     struct vma_run *run)
+{
+	if (!vma_run_at(vma, addr, run)) {
+		run->first = vma->vm_pgoff;
+		run->last = vma_last_index(vma);
+		run->pgoff = vma->vm_pgoff;
+		run->attr = vma_run_attr(vma->vm_flags);
+		if (vma_is_anonymous(vma))
+			run->attr |= VMA_RUN_ZEROFILL;
+		if (vma->anon_vma)
+			run->attr |= VMA_RUN_ANON;
+	}
+	vma_run_cut(run, vma_index(vma, remap->start),
+		    vma_index(vma, remap->end) - 1);
+}
+
+/*
+ * Is the change of a run judged by the rules of mprotect()?  Where no private
+ * page is kept, those of mmap() are as safe and less strict.
+ */
+static bool manyprots_judges_mprotect(const struct manyprots_remap *remap,
+				      struct vm_area_struct *vma,
+				      const struct vma_run *run)
+{
+	return vma->anon_vma && (run->attr & VMA_RUN_ANON) &&
+		manyprots_keeps(remap, vma, run);
+}
+
+/*
+ * Does the mapping's file only back the one that was mapped (overlayfs)?  Security
+ * modules must be asked about both: about that one as mmap() does, and the
+ * mprotect hook knows of the backing one.
+ */
+static bool manyprots_backed(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	return !remap->zerofill && (vma->vm_file->f_mode & FMODE_BACKING);
+}
+
+static bool manyprots_noexec(const struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	return !remap->zerofill && path_noexec(file_user_path(vma->vm_file));
+}
+
+/*
+ * What do_mmap() asks of a shared mapping.  Memory that is sealed against
+ * writing gets no VM_MAYWRITE there, and a run has none of its own to lose.
+ */
+static int manyprots_share_rules(struct vm_area_struct *vma, bool keep,
+				 vm_flags_t access)
+{
+	unsigned long flags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | access;
+	struct file *file = vma->vm_file;
+	int error;
+
+	if (!(flags & VM_MAYSHARE))
+		return 0;
+	if ((access & VM_WRITE) && IS_SWAPFILE(file->f_mapping->host))
+		return -ETXTBSY;
+	if (IS_APPEND(file_inode(file)) && (file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	error = memfd_check_seals_mmap(file, &flags);
+	if (!error && !keep && ((flags ^ vma->vm_flags) & VM_MAYWRITE))
+		error = -EPERM;
+	return error;
+}
+
+/* The protection key that mprotect() would give. */
+static int manyprots_pkey(struct vm_area_struct *vma, unsigned long addr,
+			  unsigned long prot)
+{
+	struct vm_area_struct *run, view[1] __uninitialized;
+
+	if (!arch_pkeys_enabled())
+		return 0;
+	run = vma_view_at(vma, addr, view);
+	return arch_override_mprotect_pkey(run, prot, -1);
+}
+
+static int manyprots_mmap_rules(const struct manyprots_remap *remap,
+				struct vm_area_struct *vma, unsigned long addr,
+				bool keep, vm_flags_t oldflags,
+				vm_flags_t mayflags, vm_flags_t *access)
+{
+	struct vm_area_struct view[1] __uninitialized;
+	const struct vm_operations_struct *ops;
+	unsigned long prot = remap->prot;
+	bool noexec = manyprots_noexec(remap, vma);
+	int pkey = 0, error;
+	struct file *file;
+
+	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC) &&
+	    (mayflags & VM_MAYEXEC) && !noexec)
+		prot |= PROT_EXEC;
+	if (keep) {
+		/* Whether a page was touched makes no difference to its key. */
+		pkey = manyprots_pkey(vma, addr, prot);
+	} else if (prot == PROT_EXEC) {
+		pkey = execute_only_pkey(current->mm);
+		if (pkey < 0)
+			pkey = 0;
+	}
+	*access = calc_vm_prot_bits(prot, pkey) & VM_RUN_FLAGS;
+	/* mmap() of a file on a noexec mount, which it may have become. */
+	if ((*access & VM_EXEC) && (!(mayflags & VM_MAYEXEC) || noexec))
+		return -EPERM;
+	/* That mmap() gives no VM_MAYEXEC, and a run has none of its own to lose. */
+	if (noexec && !keep && (mayflags & VM_MAYEXEC))
+		return -EPERM;
+	/*
+	 * No mmap() gives what a program wrote to MAP_SHARED | MAP_ANONYMOUS
+	 * memory, whose file is the kernel's own.
+	 */
+	if (!vma->vm_file || !IS_PRIVATE(file_inode(vma->vm_file)))
+		oldflags = *access;
+	else if (!keep)
+		oldflags = VM_NONE;
+	if (map_deny_write_exec(oldflags, *access))
+		return -EACCES;
+	error = manyprots_share_rules(vma, keep, *access);
+	if (error || !manyprots_backed(remap, vma))
+		return error;
+	/* As it is now, but that no private page will be there. */
+	file = vma->vm_file;
+	ops = vma->vm_ops;
+	vma = vma_report_at(vma, addr, view);
+	if (vma != view)
+		memcpy(view, vma, sizeof(view));
+	view->anon_vma = NULL;
+	if (!keep) {
+		/* What was bss is a mapping of the file, and no run may exec it. */
+		view->vm_start = addr;
+		view->vm_end = min(view->vm_end, remap->end);
+		view->vm_file = file;
+		view->vm_ops = ops;
+		view->vm_pgoff = remap->pgoff + ((addr - remap->start) >> PAGE_SHIFT);
+		vm_flags_init(view, view->vm_flags & ~VM_ACCESS_FLAGS);
+	}
+	return security_file_mprotect(view, remap->prot, prot);
+}
+
+static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
+				    struct vm_area_struct *vma,
+				    unsigned long addr, vm_flags_t oldflags,
+				    vm_flags_t *access)
+{
+	unsigned long prot = remap->prot;
+	struct vm_area_struct view[1] __uninitialized;
+
+	/* Private pages never become text here; mprotect() is for that. */
+	if ((prot & PROT_EXEC) && !(oldflags & VM_EXEC))
+		return -EACCES;
+	if ((prot & PROT_READ) && (current->personality & READ_IMPLIES_EXEC))
+		prot |= oldflags & VM_EXEC ? PROT_EXEC : 0;
+
+	*access = calc_vm_prot_bits(prot, manyprots_pkey(vma, addr, prot)) &
+		VM_RUN_FLAGS;
+	if (map_deny_write_exec(oldflags, *access))
+		return -EACCES;
+	return security_file_mprotect(vma_report_at(vma, addr, view),
+				      remap->prot, prot);
+}
+
+/*
+ * Find out what becomes of one run, which is cut to the range, and put that
+ * into the new map.
+ */
+static int manyprots_plan_run(struct manyprots_remap *remap,
+			      struct vm_area_struct *vma,
+			      const struct vma_run *run)
+{
+	bool keep = manyprots_keeps(remap, vma, run);
+	bool anon = manyprots_judges_mprotect(remap, vma, run);
+	unsigned long addr = vma_index_addr(vma, run->first);
+	vm_flags_t old = vma_run_flags(run->attr);
+	long pages = run->last - run->first + 1;
+	struct vma_run next = {
+		.first = run->first,
+		.last = run->last,
+		.attr = remap->zerofill ? VMA_RUN_ZEROFILL : 0,
+	};
+	struct mm_struct *mm = vma->vm_mm;
+	vm_flags_t access, mayflags;
+	int error;
+	long data;
+
+	mayflags = vma->vm_flags;
+	if (remap->zerofill)
+		mayflags |= VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+
+	if (anon)
+		error = manyprots_mprotect_rules(remap, vma, addr, old, &access);
+	else
+		error = manyprots_mmap_rules(remap, vma, addr, keep, old,
+					     mayflags, &access);
+	if (error)
+		return error;
+	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))
+		return -EACCES;
+	if (!arch_validate_flags(access))
+		return -EINVAL;
+
+	/* What is kept is accounted as mprotect_fixup() does, else as mmap(). */
+	if (access & VM_WRITE) {
+		if (keep && (old & (VM_ACCOUNT | VM_WRITE)))
+			access |= old & VM_ACCOUNT;
+		else if (!(vma->vm_flags & (VM_NORESERVE | VM_SHARED)))
+			access |= VM_ACCOUNT;
+	} else if (keep && !(remap->zerofill && !anon)) {
+		access |= old & VM_ACCOUNT;
+	}
+	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
+	if (!keep && (access & VM_ACCOUNT))
+		remap->fresh += pages;
+	if (access & ~old & VM_ACCOUNT)
+		remap->most = max_t(unsigned long, remap->most, pages);
+	remap->most = max(remap->most, remap->fresh);
+	/* mmap() does not count what it replaces; exec maps what was free. */
+	if ((keep || current->in_execve) && !(vma->vm_flags & VM_SHARED)) {
+		data = (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+		remap->data += data;
+		/* As mprotect_fixup(): only the limit on data counts. */
+		if (data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
+		    (current->in_execve || may_expand_vm(mm, VM_NONE, data)))
+			return -ENOMEM;
+	}
+	if (!keep) {
+		if (!may_expand_vm(mm, access | (vma->vm_flags & VM_SHARED), 0))
+			return -ENOMEM;
+		remap->moved = true;
+	}
+	/* mmap() populates, mprotect() only what becomes private and writable. */
+	if (!keep || (access & ~old & VM_WRITE && !(vma->vm_flags & VM_SHARED))) {
+		if (!remap->populated)
+			remap->populate = addr;
+		remap->populated = addr + pages * PAGE_SIZE;
+	}
+
+	next.attr |= vma_run_attr(access) | (anon ? VMA_RUN_ANON : 0);
+	if (!remap->zerofill)
+		next.pgoff = remap->pgoff + (run->first - vma_index(vma, remap->start));
+	return vma_runs_apply(vma, &remap->runs, &next);
+}
+
+/* Everything that can fail.  Nothing has changed when it does. */
+static int manyprots_plan(struct manyprots_remap *remap,
+			  struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr;
+	struct vma_run run;
+	int error;
+
+	remap->runs = vma_runs_begin(vma);
+	if (!remap->runs)
+		return -ENOMEM;
+	for (addr = remap->start; addr < remap->end;
+	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
+		manyprots_run_in(remap, vma, addr, &run);
+		error = manyprots_plan_run(remap, vma, &run);
+		if (error)
+			goto fail;
+		error = -EINTR;
+		if (fatal_signal_pending(current))
+			goto fail;
+		cond_resched();
+	}
+
+	error = -ENOMEM;
+	remap->more = manyprots_more_runs(vma, remap->runs);
+	if (manyprots_over_limit(mm, remap->more))
+		goto fail;
+	if (remap->charge > 0 && manyprots_charge(mm, remap->charge, remap->most))
+		goto fail;
+	return 0;
+
+fail:
+	vma_runs_put(remap->runs);
+	return error;
+}
+
+/*
+ * Drop the pages that get another offset or kind, under the old map.  They go
+ * as under mmap(MAP_FIXED), MMU notifiers are told so and markers go too.
+ */
+static void manyprots_zap(const struct manyprots_remap *remap,
+			  struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct mmu_gather tlb;
+	unsigned long addr, end;
+	struct vma_run run;
+
+	lru_add_drain();
+	tlb_gather_mmu(&tlb, mm);
+	update_hiwater_rss(mm);
+	for (addr = remap->start; addr < remap->end; addr = end) {
+		manyprots_run_in(remap, vma, addr, &run);
+		end = vma_index_addr(vma, run.last) + PAGE_SIZE;
+		if (!manyprots_keeps(remap, vma, &run)) {
+			/* Behind the last address: no other VMA is found. */
+			MA_STATE(mas, &mm->mm_mt, end, end);
+
+			unmap_vmas(&tlb, &mas, vma, addr, end, end, true);
+		}
+	}
+	tlb_finish_mmu(&tlb);
+}
+
+/* Bring the page tables of what was kept in line with the new map. */
+static void manyprots_change_protection(const struct manyprots_remap *remap,
+					struct vm_area_struct *vma)
+{
+	struct vm_area_struct view[1] __uninitialized;
+	struct mmu_gather tlb;
+	unsigned long addr, end;
+
+	tlb_gather_mmu(&tlb, vma->vm_mm);
+	for (addr = remap->start; addr < remap->end; addr = end) {
+		unsigned int cp_flags = 0;
+
+		vma_view_at(vma, addr, view);
+		end = min(view->vm_end, remap->end);
+		if (vma_wants_manual_pte_write_upgrade(view))
+			cp_flags |= MM_CP_TRY_CHANGE_WRITABLE;
+		change_protection(&tlb, view, addr, end, cp_flags);
+	}
+	tlb_finish_mmu(&tlb);
+	manyprots_check_range(vma, remap->start, remap->end);
+}
+
+/* Tell of the runs in the range, as mmap() does. */
+static void manyprots_tell(const struct manyprots_remap *remap,
+			   struct vm_area_struct *vma)
+{
+	struct vm_area_struct view[1] __uninitialized;
+	unsigned long addr;
+
+	for (addr = remap->start; addr < remap->end; addr = view->vm_end) {
+		vma_report_at(vma, addr, view);
+		perf_event_mmap(view);
+		uprobe_mmap(view);
+	}
+}
+
+/* Carry a planned change out; cannot fail. */
+static void manyprots_commit(struct manyprots_remap *remap,
+			     struct vm_area_struct *vma)
+{
+	struct address_space *mapping = NULL;
+	struct mm_struct *mm = vma->vm_mm;
+	long pages = vma_pages(vma);
+
+	vma_start_write(vma);
+	if (remap->moved)
+		manyprots_zap(remap, vma);
+	vma_adjust_trans_huge(vma, remap->start, remap->end, 0);
+
+	vm_stat_account(mm, vma->vm_flags, -pages);
+	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, -1);
+	if (remap->moved)
+		mapping = vma_leave_i_mmap(vma);
+	vma_runs_publish(vma, remap->runs, remap->more, mapping);
+	vma_enter_i_mmap(vma, mapping);
+	vm_stat_account(mm, vma->vm_flags, pages);
+	manyprots_stat_account(mm, vma, vma->vm_start, vma->vm_end, 1);
+
+	/* As mmap(): what is mapped anew counts as written. */
+	if (remap->moved)
+		vm_flags_set(vma, VM_SOFTDIRTY);
+
+	manyprots_change_protection(remap, vma);
+	manyprots_tell(remap, vma);
+	if (remap->moved && remap->zerofill)
+		manyprots_let_go(vma, true);
+	if (remap->charge < 0)
+		vm_unacct_memory(-remap->charge);
+}
+
+/* The VMA that holds the whole range, if the call is valid on it. */
+static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
+					     struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, remap->start);
+
+	if (!vma || remap->end > vma->vm_end || !manyprots_eligible(vma))
+		return ERR_PTR(-EINVAL);
+	remap->zerofill = remap->anonymous || !vma->vm_file;
+	if (!vma->vm_file) {
+		/* Anonymous memory has no offsets and no other kind. */
+		if (remap->anonymous || remap->pgoff)
+			return ERR_PTR(-EINVAL);
+	} else if (remap->anonymous) {
+		if (vma->vm_flags & VM_MAYSHARE)
+			return ERR_PTR(-EINVAL);
+	} else {
+		pgoff_t pages = (remap->end - remap->start) >> PAGE_SHIFT;
+
+		if (remap->pgoff + pages < pages ||
+		    remap->pgoff + pages > MAX_LFS_FILESIZE >> PAGE_SHIFT)
+			return ERR_PTR(-EOVERFLOW);
+	}
+	if (!can_modify_vma(vma))
+		return ERR_PTR(-EPERM);
+	return vma;
+}
+
+/* Must security_mmap_file() be asked? */
+static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
+				struct vm_area_struct *vma)
+{
+	unsigned long addr;
+	struct vma_run run;
+
+	for (addr = remap->start; addr < remap->end;
+	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
+		manyprots_run_in(remap, vma, addr, &run);
+		if (!manyprots_judges_mprotect(remap, vma, &run))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * security_mmap_file() of what becomes of the range.  Where the mapping's file
+ * only backs the one that was mapped, a mapping has nothing but the path of that
+ * one: it is opened once more.  By the caller, as who is confined may not be
+ * judged as the one who mounted it, so the caller must be allowed to open it.
+ */
+static int manyprots_ask_mmap(const struct manyprots_remap *remap,
+			      struct file *file, unsigned long flags)
+{
+	struct file *opened = NULL;
+	int error;
+
+	if (remap->zerofill)
+		return security_mmap_file(NULL, remap->prot, flags | MAP_ANONYMOUS);
+	if (IS_ENABLED(CONFIG_SECURITY) && (file->f_mode & FMODE_BACKING)) {
+		opened = dentry_open(file_user_path(file),
+				     O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
+				     current_cred());
+		if (IS_ERR(opened))
+			return PTR_ERR(opened);
+		file = opened;
+	}
+	error = security_mmap_file(file, remap->prot, flags);
+	if (opened)
+		fput(opened);
+	return error;
+}
+
+/**
+ * manyprots_remap - remap_file_pages() with MAP_CHGPROT
+ * @start: first address, a multiple of the page size
+ * @size: bytes, a multiple of the page size
+ * @prot: PROT_READ, PROT_WRITE and PROT_EXEC, or PROT_NONE
+ * @pgoff: file page offset for @start; 0 for anonymous memory
+ * @flags: MAP_CHGPROT; with MAP_ANONYMOUS the pages become anonymous memory
+ *
+ * All or nothing, on one mapping.  Pages whose kind and file offset
+ * stay keep their contents, the others come fresh.  With @start, @size, @prot
+ * and @pgoff 0 the call only tells whether the kernel has the feature.
+ *
+ * Context: process context; takes mmap_lock.
+ * Return: 0, or
+ * -EINVAL for an argument or a mapping that is not eligible,
+ * -EOVERFLOW as mmap(),
+ * -EACCES beyond what the mapping may be given, or to make private pages text,
+ * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
+ * -ETXTBSY to write to a swap file,
+ * -ENOMEM for the commit limit, RLIMIT_DATA, vm.max_run_count or memory,
+ * -EINTR for a fatal signal, or what a security module says.
+ */
+long manyprots_remap(unsigned long start, unsigned long size,
+		     unsigned long prot, unsigned long pgoff,
+		     unsigned long flags)
+{
+	struct manyprots_remap remap = {
+		.start = untagged_addr(start),
+		.end = untagged_addr(start) + size,
+		.prot = prot,
+		.pgoff = pgoff,
+		.anonymous = flags & MAP_ANONYMOUS,
+	};
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct file *file;
+	vm_flags_t shared;
+	bool asked, locked;
+	long error;
+
+	if (!manyprots_enabled(mm))
+		return -EINVAL;
+	if (!start && !size && !prot && !pgoff && flags == MAP_CHGPROT)
+		return 0;
+	if (flags & ~(MAP_CHGPROT | MAP_ANONYMOUS | MAP_NONBLOCK))
+		return -EINVAL;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	if (offset_in_page(start) || offset_in_page(size))
+		return -EINVAL;
+	if (remap.end <= remap.start || (remap.anonymous && pgoff))
+		return -EINVAL;
+
+	/*
+	 * security_mmap_file() is called without mmap_lock, so look first and
+	 * begin again if the mapping has changed meanwhile.
+	 */
+again:
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = manyprots_find(&remap, mm);
+	if (IS_ERR(vma)) {
+		mmap_read_unlock(mm);
+		return PTR_ERR(vma);
+	}
+	asked = manyprots_asks_mmap(&remap, vma);
+	file = vma->vm_file ? get_file(vma->vm_file) : NULL;
+	shared = vma->vm_flags & VM_MAYSHARE;
+	mmap_read_unlock(mm);
+
+	if (asked) {
+		error = manyprots_ask_mmap(&remap, file, MAP_FIXED |
+					   (shared ? MAP_SHARED : MAP_PRIVATE));
+		if (error)
+			goto out_file;
+	}
+
+	error = -EINTR;
+	if (mmap_write_lock_killable(mm))
+		goto out_file;
+	vma = manyprots_find(&remap, mm);
+	error = PTR_ERR_OR_ZERO(vma);
+	if (error)
+		goto out_unlock;
+	if (vma->vm_file != file || (vma->vm_flags & VM_MAYSHARE) != shared ||
+	    (!asked && manyprots_asks_mmap(&remap, vma))) {
+		mmap_write_unlock(mm);
+		if (file)
+			fput(file);
+		goto again;
+	}
+
+	/* As mmap(MAP_FIXED) asks. */
+	if (asked)
+		error = security_mmap_addr(remap.start);
+	if (!error)
+		error = manyprots_plan(&remap, vma);
+	if (error)
+		goto out_unlock;
+	manyprots_commit(&remap, vma);
+	locked = vma->vm_flags & VM_LOCKED;
+	mmap_write_unlock(mm);
+	if (file)
+		fput(file);
+	if (locked && remap.populated)
+		mm_populate(remap.populate, remap.populated - remap.populate);
+	return 0;
+
+out_unlock:
+	mmap_write_unlock(mm);
+out_file:
+	if (file)
+		fput(file);
+	return error;
+}
