@@ -603,20 +603,18 @@ long manyprots_remap(unsigned long start, unsigned long size,
 
 /**
  * manyprots_mmap_flags - what mmap() notes for a later mprotect()
- * @file: the mapped file, or NULL
  * @prot: PROT_* bits of the call
- * @flags: MAP_* bits of the call
+ * @flags: MAP_* bits of the call, which is for private anonymous memory
  *
  * Thread stacks (MAP_STACK) and malloc arenas (PROT_NONE and MAP_NORESERVE)
- * are going to be split by mprotect(), and are kept as one VMA instead, if the
- * mode is not MANYPROTS_OFF then.
+ * are going to be split by mprotect(), and are kept as one VMA instead, if they
+ * are eligible and the mode is not MANYPROTS_OFF then.
  *
  * Return: VM_MANYPROTS_AUTO or VM_NONE.
  */
-#define manyprots_mmap_flags(file, prot, flags)				\
-	(!(file) && ((flags) & (MAP_STACK | MAP_NORESERVE)) &&		\
-	 (((flags) & MAP_STACK) || (prot) == PROT_NONE) &&		\
-	 ((flags) & (MAP_TYPE | MAP_GROWSDOWN)) == MAP_PRIVATE ?	\
+#define manyprots_mmap_flags(prot, flags)				\
+	(((flags) & MAP_STACK) ||					\
+	 (((flags) & MAP_NORESERVE) && (prot) == PROT_NONE) ?		\
 	 VM_MANYPROTS_AUTO : VM_NONE)
 
 unsigned long manyprots_at_flags(void);
@@ -835,7 +833,7 @@ static inline long manyprots_remap(unsigned long start, unsigned long size,
 	return -EINVAL;
 }
 
-#define manyprots_mmap_flags(file, prot, flags)	VM_NONE
+#define manyprots_mmap_flags(prot, flags)	VM_NONE
 
 static inline unsigned long manyprots_at_flags(void)
 {
