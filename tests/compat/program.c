@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,12 +67,35 @@ static void protect(void)
 	show();
 }
 
+static int turn;
+
+static void wait_for(int mine)
+{
+	while (__atomic_load_n(&turn, __ATOMIC_RELAXED) != mine)
+		sched_yield();
+}
+
+static void *first_access(void *unused)
+{
+	subject_race(unused);
+	__atomic_store_n(&turn, 1, __ATOMIC_RELAXED);
+	wait_for(2);
+	return unused;
+}
+
+/*
+ * Two accesses that nothing orders, since relaxed atomics do not, but never at
+ * the same instant and both while the first thread lives: ThreadSanitizer may
+ * miss a race of which either is not so.
+ */
 static void race(void)
 {
 	pthread_t thread;
 
-	pthread_create(&thread, NULL, subject_race, NULL);
+	pthread_create(&thread, NULL, first_access, NULL);
+	wait_for(1);
 	subject_race(NULL);
+	__atomic_store_n(&turn, 2, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 }
 
