@@ -26,7 +26,7 @@ static const char *const what_names[] = {
 	"file offset in pages", "file", "VmFlags", "name", "Size", "Anonymous+Swap", "Locked",
 	"mincore", "bytes of the page", "VmSize", "VmData", "VmLib", "VmLck", "VmSwap",
 	"Committed_AS", "end", "how MAP_CHGPROT fared", "status of the process", "VmPin",
-	"VmaCount", "nothing",
+	"memory policy", "VmaCount", "nothing",
 };
 
 const char *print_code(unsigned int code)
@@ -58,7 +58,7 @@ void print_difference(FILE *f, const struct fuzz_obs *multi, const struct fuzz_o
 /*
  * Arguments: a address, l length, p protection, m mmap flags, f file, o offset
  * in the file, v madvise's advice, d decimal, x hexadecimal, r mremap flags,
- * s a name
+ * s a name, n a mask of nodes
  */
 static const struct { int nr; const char *name, *args; } calls[] = {
 	{ SYS_mmap, "mmap", "alpmfo" },
@@ -98,6 +98,7 @@ static const struct { int nr; const char *name, *args; } calls[] = {
 	{ CALL_UFFD, "uffd", "dald" },
 	{ SYS_setrlimit, "limit", "dx" },
 	{ SYS_process_madvise, "pmadvise", "alald" },
+	{ SYS_mbind, "mbind", "aldndx" },
 };
 
 static void print_prot(FILE *f, unsigned long prot)
@@ -172,6 +173,7 @@ static void print_arg(FILE *f, const struct fuzz_shm *shm, int side, char how, u
 	case 'k': print_file(f, shm, side, v < NR_FILES ? shm->fd[side][v] : -1); break;
 	case 'd': fprintf(f, "%ld", (long)v); break;
 	case 'b': fprintf(f, "(long)buffer"); break;
+	case 'n': fprintf(f, "(long)(unsigned long[]){ %#lx }", v); break;
 	case 's': fprintf(f, v ? "(long)\"name\"" : "0"); break;
 	case 'c': fprintf(f, v & MAP_ANONYMOUS ? "CHGPROT | MAP_ANONYMOUS" : "CHGPROT"); break;
 	case 'r':

@@ -31,7 +31,7 @@ static const struct { uint8_t code, weight; } weights[] = {
 	{ OP_FILE, 20 }, { OP_MEM, 8 }, { OP_VM, 7 }, { OP_COPY, 6 },
 	{ OP_NAME, 3 }, { OP_MSEAL, 1 }, { OP_PKEY, 2 }, { OP_MSYNC, 2 },
 	{ OP_RLIMIT, 3 }, { OP_UFFD, 4 }, { OP_PTRACE, 3 }, { OP_OBSERVE, 12 },
-	{ OP_CLEAR_REFS, 2 }, { OP_PERSON, 1 }, { OP_POLICY, 0 }, { OP_SYSTEM, 4 },
+	{ OP_CLEAR_REFS, 2 }, { OP_PERSON, 1 }, { OP_POLICY, 2 }, { OP_SYSTEM, 2 },
 };
 
 static const uint8_t prots[] = {

@@ -104,6 +104,7 @@ enum fuzz_what {
 	W_RANGE, W_PERMS, W_OFFSET, W_FILE, W_FLAGS, W_NAME, W_SIZE, W_ANON,
 	W_LOCKED, W_MINCORE, W_PAGE, W_TOTAL, W_DATA, W_EXEC, W_LOCKED_TOTAL,
 	W_SWAP_TOTAL, W_COMMIT, W_END, W_UNEXPECTED, W_STATUS, W_PINNED,
+	W_POLICY,		/* mode << 8 | nodes, or the error */
 	W_VMAS,			/* a bound: not more than the equivalent has */
 	NR_WHAT
 };

@@ -60,12 +60,19 @@ static bool reclaimed;		/* what is in memory depends on the time */
 static bool apart;		/* a mapping beside runs that is merged on the other side */
 static int uffd = -1;
 static bool limited;		/* RLIMIT_DATA */
+static bool policies;		/* mbind() has worked */
 static bool lax;		/* User-mode Linux */
+static bool lower_closes;	/* VMAs of FILE_LOWER have ->close(), as those of 9p */
+static bool closes;		/* there may be such VMAs */
 static bool mdwe;		/* PR_SET_MDWE */
 static bool implied_exec;	/* personality READ_IMPLIES_EXEC */
 
 /* What the mapping of each page is of: survives changes of kind. */
-static struct { uint8_t kind, noreserve; uint16_t off; } home[WINDOW_PAGES];
+static struct home {
+	uint8_t kind, noreserve;
+	uint8_t policy;		/* which was set last for this mapping, see mempolicies */
+	uint16_t off;
+} home[WINDOW_PAGES];
 
 struct entry {
 	unsigned long start, end, off;
@@ -519,6 +526,44 @@ static void obs_entries(bool smaps)
 	}
 }
 
+/* The memory policies of mbind(). 0: none was set. */
+static const struct { int mode; unsigned long nodes; } mempolicies[] = {
+	{ 0 }, { 0 /* MPOL_DEFAULT */, 0 }, { 1 /* MPOL_PREFERRED */, 1 },
+	{ 1, 2 }, { 2 /* MPOL_BIND */, 1 }, { 2, 3 }, { 3 /* MPOL_INTERLEAVE */, 3 },
+	{ 4 /* MPOL_LOCAL */, 0 },
+};
+
+#define NODES	64	/* bits of a mask */
+
+/* The trace has the nodes instead of their address. */
+static long do_mbind(bool compared, unsigned int at, unsigned int n, unsigned int policy,
+		     int flags)
+{
+	int mode = mempolicies[policy].mode;
+	struct fuzz_call *call = trace(compared, SYS_mbind, ADDR(at), n * PS, mode,
+				       mempolicies[policy].nodes, NODES, flags);
+	long r = syscall(SYS_mbind, ADDR(at), n * PS, mode, &mempolicies[policy].nodes, NODES,
+			 flags);
+
+	call->ret = r < 0 ? -errno : r;
+	if (compared)
+		obs(W_RESULT, SYS_mbind, call->ret);
+	return call->ret;
+}
+
+static void obs_policies(unsigned long start, unsigned long end)
+{
+	for (; start < end; start += PS) {
+		unsigned long nodes = 0;
+		int mode = -1;
+		long r = syscall(SYS_get_mempolicy, &mode, &nodes, NODES, start,
+				 2 /* MPOL_F_ADDR */);
+
+		obs(W_POLICY, (start - WINDOW) / PS, r < 0 ? (unsigned long)-errno :
+		    mode << 8 | nodes);
+	}
+}
+
 static void obs_counters(void)
 {
 	static const struct { const char *key; enum fuzz_what what; } counters[] = {
@@ -533,6 +578,9 @@ static void obs_counters(void)
 		die("status");
 	text[n] = 0;
 	for (i = 0; i < ARRAY_SIZE(counters); i++) {
+		/* A VMA with ->close() never goes by a merge: it counts in which order. */
+		if (counters[i].what == W_VMAS && closes)
+			continue;
 		p = strstr(text, counters[i].key);
 		obs(counters[i].what, 0, p ? kb(p) : 0);
 	}
@@ -584,6 +632,9 @@ static void observe(unsigned int what)
 			for (k = 0; k < pages; k++)
 				obs(W_MINCORE, (start[i] - WINDOW) / PS + k, bytes[k] & 1);
 		}
+	if ((what & O_SMAPS) && policies)
+		for (i = 0; i < n; i++)
+			obs_policies(start[i], end[i]);
 	if (what & O_PAGES) {
 		/* Contiguous ranges at once: it crosses run bounds. */
 		for (i = 0; i < n; i = j) {
@@ -691,6 +742,7 @@ static void set_home(unsigned int at, unsigned int n, unsigned int kind, bool no
 	for (i = 0; i < n && at + i < WINDOW_PAGES; i++) {
 		home[at + i].kind = kind;
 		home[at + i].noreserve = noreserve;
+		home[at + i].policy = 0;
 		home[at + i].off = off + i;
 	}
 }
@@ -721,6 +773,7 @@ static long same_mmap(unsigned int at, unsigned int n, int prot, unsigned int ki
 	long r = same(SYS_mmap, ADDR(at), n * PS, prot, flags, mmap_fd(kind),
 		      mmap_fd(kind) < 0 ? 0 : off * PS);
 
+	closes |= lower_closes && fuzz_kinds[kind].file == FILE_LOWER;
 	if (r >= 0)
 		set_home(at, n, kind, more & MAP_NORESERVE, mmap_fd(kind) < 0 ? 0 : off);
 	return ok(r);
@@ -764,6 +817,12 @@ static void copy_marks(unsigned long addr, unsigned long len, uint64_t flags, ch
 		own(SYS_mlock, addr, len);
 }
 
+static void forget_policy(unsigned int at, unsigned int n)
+{
+	while (n--)
+		home[at + n].policy = 0;
+}
+
 static bool same_marks(const struct entry *a, const struct entry *b)
 {
 	uint64_t access = FLAG(0) | FLAG(1) | FLAG(2) | FLAG(F_AC) | FLAG(F_SD);
@@ -787,6 +846,7 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 	for (i = 0; i < n; i = j) {
 		struct entry *e = entry_at(ADDR(s->at + i));
 		bool keep = keeps(s->at + i, anon, pgoff + i);
+		unsigned int policy = home[s->at + i].policy;
 
 		kind = home[s->at + i].kind;
 		/* How far ordinary calls come before a limit depends on merges: page by page. */
@@ -795,6 +855,7 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 			    keeps(s->at + j, anon, pgoff + j) != keep ||
 			    home[s->at + j].kind != kind ||
 			    home[s->at + j].noreserve != home[s->at + i].noreserve ||
+			    (!keep && home[s->at + j].policy != policy) ||
 			    (marks && !keep && !same_marks(entry_at(ADDR(s->at + j)), e)))
 				break;
 		r = 0;
@@ -814,6 +875,10 @@ static long equivalent(const struct fuzz_step *s, unsigned int n, bool anon,
 			if (!r && fuzz_kinds[kind].file == FILE_NONE &&
 			    fuzz_kinds[kind].flags == MAP_SHARED)
 				set_home(s->at + i, j - i, kind, home[s->at + i].noreserve, 0);
+			if (!r && !marks)
+				forget_policy(s->at + i, j - i);
+			if (!r && marks && policy)
+				do_mbind(false, s->at + i, j - i, policy, 0);
 			if (!r && marks && e)
 				copy_marks(ADDR(s->at + i), (j - i) * PS, e->flags, e->label);
 		}
@@ -1016,7 +1081,7 @@ static void op_mremap(const struct fuzz_step *s)
 	unsigned int n = clamp(s->at, s->n), to, len = n, i, j;
 	int flags = 0, nr;
 	struct entry *was = buf->was;
-	struct { uint8_t kind, noreserve; uint16_t off; } moved[WINDOW_PAGES];
+	struct home moved[WINDOW_PAGES];
 	bool single = true;
 	long r;
 
@@ -1183,6 +1248,28 @@ static void part_name(const struct fuzz_step *s, unsigned int at, unsigned int n
 {
 	same(SYS_prctl, PR_SET_VMA_, 0, ADDR(at), n * PS,
 	     s->x & 1 ? "name" : s->x & 2 ? "other" : NULL);
+}
+
+/* tmpfs, which the files of the root's upper layer are on, too, keeps policies itself. */
+static bool policy_of_file(unsigned int kind)
+{
+	return fuzz_kinds[kind].file ? fuzz_kinds[kind].file != FILE_LOWER :
+				       fuzz_kinds[kind].flags == MAP_SHARED;
+}
+
+static void part_policy(const struct fuzz_step *s, unsigned int at, unsigned int n)
+{
+	unsigned int policy = 1 + s->x % (ARRAY_SIZE(mempolicies) - 1), i;
+
+	/* In which pages of tmpfs it is set depends on merges. */
+	for (i = 0; i < n && at + i < WINDOW_PAGES; i++)
+		if (policy_of_file(home[at + i].kind))
+			return;
+	if (do_mbind(true, at, n, policy, s->y & 3 ? 0 : 2 /* MPOL_MF_MOVE */))
+		return;
+	policies = marked = true;
+	for (i = 0; i < n && at + i < WINDOW_PAGES; i++)
+		home[at + i].policy = policy;
 }
 
 static void part_mseal(const struct fuzz_step *s, unsigned int at, unsigned int n)
@@ -1804,6 +1891,7 @@ static void run_step(unsigned int i, struct fuzz_step *only)
 			mdwe |= !same(SYS_prctl, 65 /* PR_SET_MDWE */, 1 + (s.y & 1) * 2, 0, 0, 0);
 		break;
 	case OP_POLICY:
+		in_parts(&s, part_policy);
 		break;
 	case OP_SYSTEM:
 		op_system(&s);
@@ -2121,6 +2209,21 @@ static void probe(void)
 	}
 }
 
+/* Does stock leave VMAs of FILE_LOWER apart if one would have to go? */
+static bool lower_stays_apart(void)
+{
+	char *p = (char *)ADDR(AREA);
+
+	if (files[FILE_LOWER] < 0)
+		return false;
+	if (mmap(p, 3 * PS, PROT_READ, MAP_PRIVATE | MAP_FIXED, files[FILE_LOWER], 0) != p ||
+	    mprotect(p + PS, PS, PROT_NONE) || mprotect(p + PS, PS, PROT_READ))
+		die("probe");
+	read_maps(false);
+	munmap(p, 3 * PS);
+	return nr_entries > 1;
+}
+
 /* Limits on locked memory count for root, too. */
 static void drop_ipc_lock(void)
 {
@@ -2188,6 +2291,7 @@ int main(int argc, char **argv)
 	}
 	if (me == MULTI)
 		probe();
+	lower_closes = lower_stays_apart();
 	kcov_open();
 	if (write(1, "r", 1) != 1)
 		return 1;
