@@ -46,7 +46,7 @@ as_user() {
 
 # in_cgroup NAME COMMAND...: a command with &, so that exec replaces its shell only
 in_cgroup() {
-	sh -c 'echo $PPID' >$cgroups/"$1"/cgroup.procs && shift && as_user "$@"
+	sh -c 'echo $PPID' >"$cgroups/$1/cgroup.procs" && shift && as_user "$@"
 }
 
 # launch COMMAND...: starts the program $name; its output goes to NAME.log
@@ -89,7 +89,7 @@ x() {
 }
 
 alive() {
-	grep -q . $cgroups/"$name"/cgroup.procs
+	grep -q . "$cgroups/$name/cgroup.procs"
 }
 
 window_there() {
@@ -124,14 +124,6 @@ window_named() {
 named() {
 	named_=$(x search --onlyvisible --name "$1" | tail -n 1)
 	[ -n "$named_" ]
-}
-
-# gone REGEX [SECONDS]: waits until no window has such a title
-gone() {
-	wait_for "${2:-30}" "the end of window $1" not named "$1"
-}
-not() {
-	! "$@"
 }
 
 focus() {
@@ -194,7 +186,7 @@ settle() {
 	sleep 0.5
 }
 cpu_ms() {
-	awk '$1 == "usage_usec" { printf "%d\n", $2 / 1000 }' $cgroups/"$1"/cpu.stat
+	awk '$1 == "usage_usec" { printf "%d\n", $2 / 1000 }' "$cgroups/$1/cpu.stat"
 }
 
 screenshot() {
@@ -204,6 +196,9 @@ screenshot() {
 # ended: waits until the program has no process
 ended() {
 	wait_for 30 "the end of $title" not alive
+}
+not() {
+	! "$@"
 }
 
 setup() {

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
-# Shared by the scripts of mk/.
-top=$(cd "$(dirname "$0")/.." && pwd)
+# Shared by the scripts of mk/, and by tests that build kernels, which set top.
+top=${top:-$(cd "$(dirname "$0")/.." && pwd)}
 jobs=${JOBS:-$(nproc)}
 if command -v ccache >/dev/null; then ccache='ccache '; else ccache=; fi
 
@@ -51,6 +51,16 @@ in_object_dir() {
 	need_space 20
 	[ $rc -eq 137 ] || rm -f "$dir_.unfinished"
 	[ $rc -eq 0 ] || exit $rc
+}
+
+# kbuild TREE ARCH OBJ ARG...: the make of a kernel tree. Fixed build name and
+# date: equal input gives an equal kernel.
+kbuild() {
+	tree_=$1 arch_=$2 obj_=$3
+	shift 3
+	make -C "$tree_" ARCH="$arch_" O="$obj_" CC="${ccache}gcc" \
+		KBUILD_BUILD_TIMESTAMP=2006-04-28 KBUILD_BUILD_VERSION=1 \
+		KBUILD_BUILD_USER=manyprots KBUILD_BUILD_HOST=manyprots "$@"
 }
 
 # as_of_start DIR RESULT: what was built in DIR is no newer than the start of
