@@ -8,7 +8,7 @@ make desktop       programs of a Debian desktop, compared in the same way: VMAs,
                    slabs, page faults, results; build/report/index.html
                    (PROGRAMS="gimp evince": these)
 make check         all tests
-make check-debug   the kernel tests on a KASAN + lockdep + DEBUG_VM kernel
+make check-debug   kernel and loader tests on a KASAN + lockdep + DEBUG_VM kernel
 make check-short   some minutes of each of the next three
 make check-suites  the kernel's own selftests/mm, stock against patched
 make check-stress  stress-ng on a kernel with lockdep, ten minutes a stressor
@@ -33,6 +33,7 @@ make check-deb     they are installed, used, upgraded and removed
 make bench         what it costs and saves, patched over stock, with plots
                    (bench-NAME: one benchmark; QUICK=1: less of each)
 make bench-compare  what got worse since the last accepted ratios
+make bench-accept  these ratios become the accepted ones
 
 make um            build/um/patched/linux          User-mode Linux, patched
 make x86_64        build/x86_64/patched/bzImage    x86_64, patched
@@ -41,7 +42,7 @@ make x86_64-debug  build/x86_64/debug/bzImage      patched, with debugging
 make i386 i386-pae build/i386{,-pae}/patched/...   32-bit x86, patched
 make glibc         build/glibc/root                patched glibc
 make tools         build/tools                     vmas ...
-make all           all of these but the debugging kernel
+make all           um, x86_64, stock, glibc and tools
                    (also um-stock, x86_64-stock, um-debug, glibc-stock,
                    glibc-hardcoded, um-suites, x86_64-suites, x86_64-kcsan,
                    x86_64-lsm, x86_64-lsm-stock)
@@ -59,7 +60,7 @@ endef
 FORCE:
 
 export HELP JOBS
-.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-loader-arch check-off check-static check-series bench-fork bench-unused kernel-series clean distclean
+.PHONY: help all stock tools demo check check-debug check-i386 check-arch check-loader-arch check-off check-static check-series kernel-series clean distclean
 help:
 	@echo "$$HELP"
 
@@ -98,6 +99,7 @@ KCSAN = build/x86_64/kcsan/bzImage
 LSM = build/x86_64/lsm/bzImage
 $(STOCK) build/x86_64/lsm-stock/bzImage: build/src/linux-stock.stamp
 $(PATCHED) $(DEBUG) $(SUITES) $(KCSAN) $(LSM): build/src/linux-patched.stamp $C/manyprots.config
+$(PATCHED): $(wildcard $C/*patched.config)
 $(DEBUG): $(wildcard $C/*debug.config)
 $(SUITES): $(wildcard $C/*suites.config)
 $(KCSAN): $C/kcsan.config
@@ -158,7 +160,7 @@ check-suites: x86_64 x86_64-stock
 	@tests/run --long suites
 check-stress: x86_64-suites
 	@tests/run --long stress
-check-pressure: um-suites um-stock glibc
+check-pressure: $(GUEST)-suites um-stock glibc
 	@tests/run --long pressure
 check-glibc: um um-stock glibc glibc-stock glibc-hardcoded
 	@tests/run --long glibc-all

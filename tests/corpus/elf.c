@@ -20,7 +20,7 @@ static const char *flags_text(unsigned int flags)
 	return names[flags & 7];
 }
 
-/* DESIGN.md section 6 and docs/loader.md: what is left to the stock calls. */
+/* docs/loader.md, Limits: what is left to the stock calls. */
 static const char *judge_loader(const Elf64_Ehdr *eh, const Elf64_Phdr *load, int n)
 {
 	if (eh->e_type != ET_DYN)

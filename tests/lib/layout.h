@@ -2,7 +2,7 @@
 /*
  * The address space of a process as text that can be compared: the entries
  * of /proc/PID/maps, of which neighbours with equal attributes are joined,
- * as DESIGN.md asks for (how stock merges depends on history).
+ * as docs/kernel.md says (how stock merges depends on history).
  */
 #ifndef LAYOUT_H
 #define LAYOUT_H

@@ -29,7 +29,7 @@
 
 /* What the loader tests expect the object to be under the patched pair. */
 #define ONE	"one"	/* one VMA */
-#define TWO	"two"	/* at most two VMAs: DESIGN.md lets a large bss be its own */
+#define TWO	"two"	/* at most two VMAs: a large bss may be its own */
 #define STOCK	"stock"	/* left to the stock calls on purpose */
 
 struct segment {
