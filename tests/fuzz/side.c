@@ -620,7 +620,8 @@ static void observe(unsigned int what)
 		start[i] = entries[i].start;
 		end[i] = entries[i].end;
 	}
-	if ((what & O_MINCORE) && !reclaimed)
+	/* Which pages that are only zeroes fork() copies depends on how stock merged. */
+	if ((what & O_MINCORE) && !reclaimed && !depth)
 		for (i = 0; i < n; i++) {
 			long pages = (end[i] - start[i]) / PS, k;
 
@@ -1131,8 +1132,10 @@ static void op_mremap(const struct fuzz_step *s)
 
 		single = !(shm->hint[step_nr].hint == HINT_DONE && e &&
 			   e->end < ADDR(s->at + n) && (len > n || flags));
-		if (shm->hint[step_nr].hint == HINT_FALLBACK && e) {
-			/* Stock may have merged what it refuses: what it does before. */
+		/* What fork() copied as two VMAs does not become one: each has an anon_vma. */
+		if (shm->hint[step_nr].hint == HINT_FALLBACK && e &&
+		    (depth || e->end < ADDR(s->at + n))) {
+			/* What stock does before it refuses. */
 			if (flags & MREMAP_FIXED) {
 				own(SYS_munmap, ADDR(to), len * PS);
 				if (len < n)

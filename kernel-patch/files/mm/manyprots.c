@@ -37,6 +37,7 @@
 #include <linux/security.h>
 #include <linux/sysctl.h>
 #include <linux/uaccess.h>
+#include <linux/uprobes.h>
 #include <linux/vma_runs.h>
 
 #include "internal.h"
@@ -1358,6 +1359,105 @@ int manyprots_split_alike(struct mm_struct *mm, unsigned long start,
 	return manyprots_split_runs(mm, start, end);
 }
 
+/*
+ * Is a range alike in what a run keeps, in its other flags and in its file, with
+ * offsets that go on?  Of a process without runs stock knows best.
+ */
+static bool manyprots_is_alike(struct mm_struct *mm, unsigned long start,
+			       unsigned long end)
+{
+	struct vm_area_struct *vma, view[1] __uninitialized;
+	vm_flags_t flags = 0, differ = ~(VM_SOFTDIRTY | VM_MANYPROTS_AUTO);
+	struct file *file = NULL;
+	unsigned long addr;
+	pgoff_t pgoff = 0;
+
+	if (!atomic_long_read(&mm->run_count))
+		return false;
+	for (addr = start; addr < end; addr = vma->vm_end) {
+		vma = vma_lookup(mm, addr);
+		if (!vma)
+			return false;
+		vma = vma_report_at(vma, addr, view);
+		if (addr == start) {
+			flags = vma->vm_flags;
+			file = vma->vm_file;
+			pgoff = vma->vm_pgoff - (vma->vm_start >> PAGE_SHIFT);
+		}
+		if (((vma->vm_flags ^ flags) & differ) || vma->vm_file != file ||
+		    (file && vma->vm_pgoff - (vma->vm_start >> PAGE_SHIFT) != pgoff))
+			return false;
+	}
+	return start < end;
+}
+
+/**
+ * manyprots_join - make one VMA of a range where the equivalent layout has one
+ * @vmap: the VMA at @start; may hold all of the range afterwards
+ * @start: first address of the range
+ * @end: address after it; may be less, if that overflows
+ *
+ * A VMA of several runs does not merge, and one of one run is looked at as a
+ * neighbour only, so that a bound between VMAs can be left within a range that is
+ * alike, which stock's merges remove.  The runs at it become ordinary VMAs, and
+ * these merge.
+ *
+ * Context: mmap_lock held for writing.  VMA iterators become stale.
+ * Return: 0, or -ENOMEM with @vmap stale.
+ */
+int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
+		   unsigned long end)
+{
+	struct vm_area_struct *merged, *part, view[1] __uninitialized;
+	struct vm_area_struct *prev = NULL;
+	struct mm_struct *mm = (*vmap)->vm_mm;
+	unsigned long addr;
+
+	if (!manyprots_is_alike(mm, start, end))
+		return 0;
+
+	for (addr = start; addr < end; addr = prev->vm_end) {
+		part = vma_lookup(mm, addr);
+		if (vma_is_manyprots(part)) {
+			vma_view_at(part, addr, view);
+			part = manyprots_isolate(part, view->vm_start, view->vm_end);
+			if (IS_ERR(part))
+				return PTR_ERR(part);
+		}
+		if (prev) {
+			VMA_ITERATOR(vmi, mm, part->vm_start);
+
+			vma_iter_load(&vmi);
+			merged = vma_merge_flags(&vmi, prev, part, part->vm_start,
+						 part->vm_end, part->vm_flags);
+			if (!merged)
+				break;
+			part = merged;
+		}
+		prev = part;
+	}
+	*vmap = vma_lookup(mm, start);
+	return 0;
+}
+
+/*
+ * As stock, whose splits and merges put back the breakpoints of all that they
+ * touch, whether the page had been dropped or not.
+ */
+static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
+					       unsigned long first, unsigned long last)
+{
+	struct vm_area_struct *part, view[1] __uninitialized;
+	unsigned long addr, end;
+
+	addr = vma_index_addr(vma, max(first, vma->vm_pgoff));
+	end = vma_index_addr(vma, min(last, vma_last_index(vma))) + PAGE_SIZE;
+	for (; addr < end; addr = part->vm_end) {
+		part = vma_report_at(vma, addr, view);
+		uprobe_mmap(part);
+	}
+}
+
 /**
  * manyprots_mprotect - change the access flags of a range in place
  * @vmi: the caller's iterator, at @vma
@@ -1386,7 +1486,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	struct vm_area_struct *merged, *real = vma_real(vma);
 	bool must = vma_is_view(vma);
 	struct vma_runs *runs;
-	struct vma_run run;
+	struct vma_run run, old;
 	int error = -ENOMEM;
 	long more;
 
@@ -1403,6 +1503,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	if (!runs)
 		goto fail;
 	vma_runs_find(runs, vma_index(real, start), &run);
+	old = run;
 	vma_run_cut(&run, vma_index(real, start), vma_index(real, end) - 1);
 	run.attr = (run.attr & ~(VMA_RUN_FLAGS | VMA_RUN_PKEY)) |
 		vma_run_attr(newflags);
@@ -1434,6 +1535,8 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	/* A huge page lies within one run: these may become bounds of runs. */
 	vma_adjust_trans_huge(real, start, end, 0);
 	vma_runs_publish(real, runs, more, false);
+	if (real->vm_file)
+		manyprots_put_back_probes(real, old.first, old.last);
 
 	/* As where stock merges: a run may be large enough for huge pages now. */
 	if (!test_bit(MMF_VM_HUGEPAGE, &real->vm_mm->flags)) {

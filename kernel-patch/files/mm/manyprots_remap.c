@@ -47,6 +47,8 @@ struct manyprots_remap {
 	unsigned long fresh;	/* pages that mmap() would charge, at once */
 	unsigned long most;	/* the most that stock would charge at once */
 	long data;		/* pages to add to what RLIMIT_DATA counts */
+	unsigned long renewed;	/* pages of the last runs, if they come fresh */
+	long renewed_data;	/* what they are going to add to @data */
 };
 
 /*
@@ -234,6 +236,18 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 				      remap->prot, prot);
 }
 
+/* may_expand_vm() after the runs before have added @before pages of data. */
+static bool manyprots_may_expand(struct mm_struct *mm, vm_flags_t flags,
+				 long before, unsigned long pages)
+{
+	bool may;
+
+	mm->data_vm += before;
+	may = may_expand_vm(mm, flags, pages);
+	mm->data_vm -= before;
+	return may;
+}
+
 /*
  * Find out what becomes of one run, which is cut to the range, and put that
  * into the new map.
@@ -279,7 +293,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 			access |= old & VM_ACCOUNT;
 		else if (!(vma->vm_flags & (VM_NORESERVE | VM_SHARED)))
 			access |= VM_ACCOUNT;
-	} else if (keep && !(remap->zerofill && !anon)) {
+	} else if (keep && !(remap->zerofill && !anon) && !current->in_execve) {
+		/* What execve maps writable first has not been data yet. */
 		access |= old & VM_ACCOUNT;
 	}
 	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
@@ -288,18 +303,34 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (access & ~old & VM_ACCOUNT)
 		remap->most = max_t(unsigned long, remap->most, pages);
 	remap->most = max(remap->most, remap->fresh);
-	/* mmap() does not count what it replaces; exec maps what was free. */
-	if ((keep || current->in_execve) && !(vma->vm_flags & VM_SHARED)) {
+	data = 0;
+	if (!(vma->vm_flags & VM_SHARED))
 		data = (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
-		remap->data += data;
+	/* mmap() does not count what it replaces; exec maps what was free. */
+	if (keep || current->in_execve) {
+		remap->data += remap->renewed_data;
+		remap->renewed = remap->renewed_data = 0;
 		/* As mprotect_fixup(): only the limit on data counts. */
-		if (data > 0 && !may_expand_vm(mm, VM_WRITE, remap->data) &&
+		if (data > 0 &&
+		    !manyprots_may_expand(mm, VM_WRITE, remap->data, data) &&
 		    (current->in_execve || may_expand_vm(mm, VM_NONE, data)))
 			return -ENOMEM;
+		remap->data += data;
+	} else {
+		remap->renewed_data += data;
 	}
 	if (!keep) {
-		if (!may_expand_vm(mm, access | (vma->vm_flags & VM_SHARED), 0))
+		remap->renewed += pages;
+		/* Neighbours are one mmap(). */
+		if (!manyprots_may_expand(mm, access | (vma->vm_flags & VM_SHARED),
+					  remap->data, 0))
 			return -ENOMEM;
+		/* mmap() would lock what comes fresh, whatever the mapping is. */
+		if (mm->def_flags & VM_LOCKED_MASK & ~vma->vm_flags)
+			return -EINVAL;
+		if (!mlock_future_ok(mm, mm->def_flags,
+				     remap->renewed << PAGE_SHIFT))
+			return -EAGAIN;
 		remap->moved = true;
 	}
 	/* mmap() populates, mprotect() only what becomes private and writable. */
@@ -313,6 +344,24 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (!remap->zerofill)
 		next.pgoff = remap->pgoff + (run->first - vma_index(vma, remap->start));
 	return vma_runs_apply(vma, &remap->runs, &next);
+}
+
+/*
+ * What execve is going to map behind this segment has been mapped with all of the
+ * object, and a private page there is a breakpoint, which is set again then: as in
+ * stock, only in what it is mapped in for good.
+ */
+static int manyprots_forget_breakpoints(struct manyprots_remap *remap,
+					struct vm_area_struct *vma)
+{
+	struct vma_run run;
+
+	if (!vma->anon_vma || !current->in_execve || remap->end >= vma->vm_end)
+		return 0;
+	vma_runs_find(remap->runs, vma_index(vma, remap->end), &run);
+	vma_run_cut(&run, vma_index(vma, remap->end), vma_last_index(vma));
+	run.attr &= ~VMA_RUN_ANON;
+	return vma_runs_apply(vma, &remap->runs, &run);
 }
 
 /* Everything that can fail.  Nothing has changed when it does. */
@@ -339,6 +388,9 @@ static int manyprots_plan(struct manyprots_remap *remap,
 		cond_resched();
 	}
 
+	error = manyprots_forget_breakpoints(remap, vma);
+	if (error)
+		goto fail;
 	error = -ENOMEM;
 	remap->more = manyprots_more_runs(vma, remap->runs);
 	if (manyprots_over_limit(mm, remap->more))
@@ -510,7 +562,8 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
 		return security_mmap_file(NULL, remap->prot, flags | MAP_ANONYMOUS);
 	if (IS_ENABLED(CONFIG_SECURITY) && (file->f_mode & FMODE_BACKING)) {
 		opened = dentry_open(file_user_path(file),
-				     O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
+				     O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY |
+				     (current->in_execve ? __FMODE_EXEC : 0),
 				     current_cred());
 		if (IS_ERR(opened))
 			return PTR_ERR(opened);
@@ -536,9 +589,11 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  *
  * Context: process context; takes mmap_lock.
  * Return: 0, or
- * -EINVAL for an argument or a mapping that is not eligible,
+ * -EINVAL for an argument or a mapping that is not eligible, also one that is not
+ * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
  * -EACCES beyond what the mapping may be given, or to make private pages text,
+ * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,
  * -ENOMEM for the commit limit, RLIMIT_DATA, vm.max_run_count or memory,

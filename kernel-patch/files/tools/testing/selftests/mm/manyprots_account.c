@@ -483,9 +483,286 @@ TEST_F(lib, rlimit_as)
 	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024, small(p), mprotect(b, 9 * PS, RW));
 	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024, small(p),
 		mp_chg_side(p, side, 2, 4, RW, MP_ANON, 0));
+	/* It is no limit on what is there, however much of it becomes data. */
+	for (int room = 0; room < 8; room++)
+		limited(p, RLIMIT_AS, mp_status("VmSize") * 1024 + room * PS, small(p),
+			mp_chg_side(p, side, 0, LIB_DATA, RW, MP_FILE, 0));
 	limited(p, RLIMIT_AS, mp_status("VmSize") * 1024 + 2 * PS, small(p),
 		mremap(b + LIB_BSS * PS, 4 * PS, 8 * PS, 0) == MAP_FAILED ? -1 : 0);
 	ASSERT_EQ(0, mp_bad);
+}
+
+/* ---- several private writable runs under RLIMIT_DATA ---- */
+
+/* 14 pages of data and 8 of none, of a file and anonymous; one at no linear offset. */
+static const struct mp_run pieces[] = {
+	{ 2, RW, MP_FILE, 0 }, { 3, R, MP_FILE, 2 }, { 4, RW, MP_FILE, 5 },
+	{ 1, NONE, MP_FILE, 9 }, { 3, RW, MP_ANON, 0 }, { 2, R, MP_ANON, 0 },
+	{ 3, RW, MP_FILE, 30 }, { 2, RX, MP_FILE, 40 }, { 2, RW, MP_ANON, 0 },
+};
+
+#define PIECES_PAGES 22
+
+FIXTURE(pieces) { struct mp_pair p; };
+FIXTURE_VARIANT(pieces) { int where; bool forked; };
+FIXTURE_VARIANT_ADD(pieces, file) { .where = MP_TMP };
+FIXTURE_VARIANT_ADD(pieces, anon) { .where = -1 };
+FIXTURE_VARIANT_ADD(pieces, file_forked) { .where = MP_TMP, .forked = true };
+FIXTURE_VARIANT_ADD(pieces, anon_forked) { .where = -1, .forked = true };
+
+FIXTURE_SETUP(pieces)
+{
+	self->p.fd = variant->where < 0 ? -1 : mp_file(variant->where, 64);
+	if (variant->where >= 0)
+		ASSERT_LE(0, self->p.fd);
+	ASSERT_EQ(0, mp_map_runs(&self->p, pieces));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+FIXTURE_TEARDOWN(pieces)
+{
+	if (self->p.fd >= 0)
+		close(self->p.fd);
+}
+
+/* A page of every run that can be written to has been. */
+static int build_pieces(struct mp_pair *p, int side)
+{
+	int ret = mp_map_side(p, side, pieces, ARRAY_SIZE(pieces));
+	size_t i, at = 0;
+
+	for (i = 0; i < ARRAY_SIZE(pieces); at += pieces[i++].n)
+		mp_put(p->base[side] + at * PS + 50, 'a' + i);
+	return ret;
+}
+
+/* Room for @pages more of data than there is now. */
+static void leave_room(long pages)
+{
+	struct rlimit rl;
+
+	getrlimit(RLIMIT_DATA, &rl);
+	rl.rlim_cur = pages < 0 ? rl.rlim_max :
+		      (rlim_t)(mp_status("VmData") * 1024 + pages * PS);
+	setrlimit(RLIMIT_DATA, &rl);
+}
+
+/* MREMAP_DONTUNMAP of all, for which stock has to be asked run by run. */
+static long leave_all(struct mp_pair *p, int side)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	char *b = p->base[side], *to = b + 0x2000000;
+	size_t i, len;
+
+	if (side == MULTI && !mp_stock)
+		return mremap(b, PIECES_PAGES * PS, PIECES_PAGES * PS, flags, to) == to ? 0 : -1;
+	for (i = 0; i < ARRAY_SIZE(pieces); i++, b += len, to += len) {
+		len = pieces[i].n * PS;
+		if (mremap(b, len, len, flags, to) != to)
+			return -1;
+	}
+	return 0;
+}
+
+enum change {
+	PROTECT_ALL, KEEP_FILE, ALL_LINEAR, ANOTHER_OFFSET, TO_BSS, DONTUNMAP_ALL, GROW_LAST,
+	GROW_WHOLE, GROW_AND_MOVE, GROW_TEXT,
+	/* What is kept comes after what is mapped anew. */
+	MIXED, OFFSET_THEN_KEEP = MIXED, BSS_THEN_KEEP, OFFSET_KEEP_OFFSET, CHANGES
+};
+
+/*
+ * How many pages of room it takes: of a file, and of anonymous memory, where
+ * nothing has another offset and so all is mprotect(); -1: not to be had there.
+ * mmap() over something counts nothing, but it fails when there is too much
+ * already, and what comes after it counts on top of it.
+ */
+static const struct { const char *name; int file, anon; } change_needs[] = {
+	[PROTECT_ALL] = { "mprotect of all", 8, 8 },
+	[KEEP_FILE] = { "MAP_CHGPROT that keeps pages", 4, 4 },
+	[ALL_LINEAR] = { "MAP_CHGPROT that keeps some pages", 4, 8 },
+	[ANOTHER_OFFSET] = { "MAP_CHGPROT to another offset", 0, -1 },
+	[TO_BSS] = { "MAP_CHGPROT of file pages to bss", 0, -1 },
+	[DONTUNMAP_ALL] = { "mremap of all with MREMAP_DONTUNMAP", 14, 14 },
+	[GROW_LAST] = { "mremap that grows the last run", 3, 3 },
+	[GROW_WHOLE] = { "mremap that grows all", 3, 3 },
+	[GROW_AND_MOVE] = { "mremap that grows and moves", 3, 3 },
+	[GROW_TEXT] = { "mremap that grows text", 0, 0 },
+	[OFFSET_THEN_KEEP] = { "MAP_CHGPROT to another offset, then kept", 4, -1 },
+	[BSS_THEN_KEEP] = { "MAP_CHGPROT to bss, then kept", 3, -1 },
+	[OFFSET_KEEP_OFFSET] = { "MAP_CHGPROT to another offset around kept", 2, -1 },
+};
+
+static long do_change(struct mp_pair *p, int side, enum change what)
+{
+	enum mp_kind kind = p->fd < 0 ? MP_ANON : MP_FILE;
+	char *b = p->base[side], *to = b + 0x2000000;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	size_t from;
+
+	switch (what) {
+	case PROTECT_ALL:
+		return mprotect(b, PIECES_PAGES * PS, RW);
+	case KEEP_FILE:
+		return mp_chg_side(p, side, 0, 10, RW, kind, 0);
+	case ALL_LINEAR:
+		return mp_chg_side(p, side, 0, PIECES_PAGES, RW, kind, 0);
+	case ANOTHER_OFFSET:
+		return mp_chg_side(p, side, 1, 9, RW, MP_FILE, 45);
+	case TO_BSS:
+		return mp_chg_side(p, side, 1, 9, RW, MP_ANON, 0);
+	case OFFSET_THEN_KEEP:	/* pages 18 and 19 are there already */
+		return mp_chg_side(p, side, 13, 7, RW, MP_FILE, 35);
+	case BSS_THEN_KEEP:	/* pages 10 to 14 are bss already */
+		return mp_chg_side(p, side, 9, 6, RW, MP_ANON, 0);
+	case OFFSET_KEEP_OFFSET: /* pages 15 to 17 are there already, and RW */
+		return mp_chg_side(p, side, 13, 9, RW, MP_FILE, 28);
+	case DONTUNMAP_ALL:
+		return leave_all(p, side);
+	case GROW_LAST:
+		return mremap(b + 20 * PS, 2 * PS, 5 * PS, 0) == b + 20 * PS ? 0 : -1;
+	case GROW_WHOLE:	/* stock refuses what is several VMAs */
+		from = side == MULTI && !mp_stock ? 0 : 20 * PS;
+		return mremap(b + from, PIECES_PAGES * PS - from,
+			      (PIECES_PAGES + 3) * PS - from, 0) == b + from ? 0 : -1;
+	case GROW_AND_MOVE:
+		return mremap(b + 20 * PS, 2 * PS, 5 * PS, flags, to) == to ? 0 : -1;
+	case GROW_TEXT:
+		return mremap(b + 18 * PS, 2 * PS, 4 * PS, flags, to) == to ? 0 : -1;
+	default:
+		return -EINVAL;
+	}
+}
+
+struct piece_test { struct mp_pair *p; enum change what; long room; int want; };
+
+/* One change with so much room, on either side. */
+static int change_in_room(void *arg)
+{
+	struct piece_test *t = arg;
+	struct mp_pair *p = t->p;
+	long data[2], ret[2];
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		data[side] = -mp_status("VmData");
+		leave_room(t->room);
+		errno = 0;
+		ret[side] = do_change(p, side, t->what);
+		if (ret[side] == -1)
+			ret[side] = -errno;
+		leave_room(-1);
+		data[side] += mp_status("VmData");
+	}
+	if (ret[MULTI] != t->want || ret[EQUIV] != t->want) {
+		mp_diff("%s, room for %ld pages: %ld and not %d, equivalent %ld",
+			change_needs[t->what].name, t->room, ret[MULTI], t->want, ret[EQUIV]);
+		return mp_bad;
+	}
+	if (t->want && t->what != PROTECT_ALL) {
+		/* All or nothing; of what stands for it a part may have been done. */
+		for (side = 0; side < 2; side++) {
+			if (side == MULTI && !mp_stock)
+				continue;
+			munmap((void *)mp_window(side), MP_WINDOW_SIZE);
+			if (build_pieces(p, side))
+				return 200;
+		}
+		if (!mp_stock && data[MULTI])
+			mp_diff("%ld kB of data by what failed", data[MULTI]);
+	} else if (data[MULTI] != data[EQUIV]) {
+		mp_diff("%ld kB of data, equivalent %ld kB", data[MULTI], data[EQUIV]);
+	}
+	mp_same(MP_NOTOUCH);
+	return mp_bad;
+}
+
+/* To the page: it fails with a page less than it takes, and what it takes is enough. */
+static int to_the_page(struct mp_pair *p, enum change from, enum change to, bool forked)
+{
+	struct piece_test t = { .p = p };
+	int need, bad = 0, side;
+
+	for (t.what = from; t.what < to; t.what++) {
+		need = p->fd < 0 ? change_needs[t.what].anon : change_needs[t.what].file;
+		for (t.room = need - 1; t.room <= need; t.room++) {
+			if (t.room < 0)
+				continue;
+			t.want = t.room < need ? -ENOMEM : 0;
+			mp_bad = 0;
+			mp_clear();
+			for (side = 0; side < 2; side++)
+				bad += !!build_pieces(p, side);
+			/* What a child has counts for it, and for nobody else. */
+			bad += !!(forked ? mp_in_child(change_in_room, &t) : change_in_room(&t));
+		}
+	}
+	return bad;
+}
+
+TEST_F(pieces, rlimit_data_to_the_page)
+{
+	ASSERT_EQ(0, to_the_page(&self->p, 0, MIXED, variant->forked));
+}
+
+/* What was mapped anew counts for what comes after it, though nobody asked. */
+TEST_F(pieces, rlimit_data_of_kept_and_new)
+{
+	if (self->p.fd < 0)
+		SKIP(return, "anonymous memory has no other offset");
+	ASSERT_EQ(0, to_the_page(&self->p, MIXED, CHANGES, variant->forked));
+}
+
+/* kB of data of a child that has only this side of what the parent has. */
+static int data_of_child(struct mp_pair *p, int side)
+{
+	munmap((void *)mp_window(!side), MP_WINDOW_SIZE);
+	return mp_status("VmData");
+}
+
+/* fork() asks for no room, and a child counts what it has: not what it was not given. */
+TEST_F(pieces, rlimit_data_of_fork)
+{
+	long data[2] = { -1, -2 }, all;
+	int side, fds[2], status;
+	pid_t pid;
+
+	mp_clear();
+	ASSERT_EQ(0, mp_both(&self->p, build_pieces(&self->p, side)));
+	all = mp_status("VmData");
+	/* Over bounds of runs: 2 + 1 pages of data. */
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + 7 * PS, 4 * PS, 10 /* MADV_DONTFORK */)));
+	ASSERT_EQ(all, mp_status("VmData"));
+	leave_room(0);
+	for (side = 0; side < 2; side++) {
+		ASSERT_EQ(0, pipe(fds));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			long kb = mp_status("VmData");
+
+			/* 3 pages of each side; it may have as many as its parent. */
+			if (kb != all - 6 * (long)PS / 1024)
+				_exit(1);
+			if (mprotect(self->p.base[side] + 13 * PS, 2 * PS, RW) ||
+			    mprotect(self->p.base[side] + 18 * PS, 2 * PS, RW) ||
+			    mprotect(self->p.base[side] + 2 * PS, 3 * PS, RW) != -1 ||
+			    errno != ENOMEM)
+				_exit(2);
+			kb = data_of_child(&self->p, side);
+			if (write(fds[1], &kb, sizeof(kb)) != sizeof(kb))
+				_exit(3);
+			_exit(0);
+		}
+		close(fds[1]);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		ASSERT_EQ((ssize_t)sizeof(long), read(fds[0], &data[side], sizeof(long)));
+		close(fds[0]);
+	}
+	leave_room(-1);
+	EXPECT_EQ(data[EQUIV], data[MULTI]);
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
 }
 
 /* Huge areas are not limited by anything else than their equivalent: 1 GiB of reserve, then use. */

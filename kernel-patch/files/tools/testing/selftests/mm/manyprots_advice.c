@@ -332,6 +332,40 @@ TEST_F(lib, mlockall_onfault)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+/*
+ * What comes fresh after mlockall(MCL_FUTURE) would have been locked: that is for
+ * mmap() to do where the mapping is not, and counts against the limit where it is.
+ */
+TEST_F(lib, mlockall_then_change)
+{
+	/* Both sides are locked, and there is room for eight pages, not sixteen. */
+	rlim_t room = (2 * LIB_PAGES + 12) * PS;
+	struct rlimit rl = { room, room };
+	struct mp_pair *p = &self->p;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, mlockall(MCL_FUTURE));
+	if (!mp_stock)
+		ASSERT_EQ(-EINVAL, mp_chg_side(p, MULTI, LIB_DATA, 2, RW, MP_FILE, 40));
+	ASSERT_EQ(0, mp_chg(p, LIB_DATA, 2, R, MP_FILE, 9));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, munlockall());
+	pid = fork();
+	if (!pid) {
+		/* Root is not limited: be nobody. */
+		mp_both(p, mlock(b, LIB_PAGES * PS));
+		if (mlockall(MCL_FUTURE) || setrlimit(RLIMIT_MEMLOCK, &rl) ||
+		    (!geteuid() && setuid(65534)))
+			_exit(77);
+		mp_both(p, mp_chg_side(p, side, 0, 8, R, MP_FILE, 30));
+		mp_both(p, mp_chg_side(p, side, 0, 16, R, MP_FILE, 20));
+		_exit(mp_same(MP_NOTOUCH | MP_NOSMAPS));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+}
+
 /* Of locked runs, MADV_DONTNEED_LOCKED drops what MADV_DONTNEED may not. */
 TEST_F(lib, dontneed_locked)
 {

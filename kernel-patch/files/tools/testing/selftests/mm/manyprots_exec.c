@@ -5,8 +5,8 @@
  */
 #include "manyprots_util.h"
 #include <elf.h>
+#include <limits.h>
 #include <sched.h>
-#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 
@@ -262,21 +262,46 @@ struct image {
 	unsigned long bss;	/* bytes behind its page of data */
 	int interpreter;	/* descriptor of its program interpreter, or -1 */
 	unsigned char status;	/* it exits with this */
+	const Elf64_Phdr *loads; /* its segments, in place of text and data */
+	size_t nr;
+	unsigned long code;	/* where its code is in the file: 0 is behind the headers */
 };
 
-/* A file of two pages, text and data, with the fewest headers. */
+#define MAX_LOADS 5
+#define IMAGE_PAGES 8
+
+static unsigned long image_base(Elf64_Half type)
+{
+	return type == ET_EXEC ? 0x400000 : 0;
+}
+
+#define LOAD(flags, offset, vaddr, filesz, memsz)				\
+	{ .p_type = PT_LOAD, .p_flags = (flags), .p_offset = (offset),		\
+	  .p_vaddr = (vaddr), .p_filesz = (filesz), .p_memsz = (memsz), .p_align = 4096 }
+
+/* A file of a few pages, text and data if nothing else is said, with the fewest headers. */
 static int make_image(const struct image *i)
 {
-	unsigned long base = i->type == ET_EXEC ? 0x400000 : 0;
+	Elf64_Phdr usual[] = {
+		LOAD(PF_R | PF_X, 0, 0, 4096, 4096),
+		LOAD(PF_R | PF_W, 4096, 4096, 4096, 4096 + i->bss),
+	};
+	const Elf64_Phdr *loads = i->loads ?: usual;
+	size_t n, nr = i->loads ? i->nr : ARRAY_SIZE(usual);
+	unsigned long base = image_base(i->type);
 	struct {
 		Elf64_Ehdr e;
-		Elf64_Phdr p[3];
+		Elf64_Phdr p[MAX_LOADS + 1];
 		char interpreter[32];
 		unsigned char code[16];
 	} *file;
-	char page[2 * 4096] = "";
+	static char page[IMAGE_PAGES * 4096];
+	unsigned char *code;
 	int fd;
 
+	memset(page, 0, sizeof(page));
+	for (n = 1; n < IMAGE_PAGES; n++)
+		memset(page + n * 4096, 'a' + n, 4096);
 	file = (void *)page;
 	memcpy(file->e.e_ident, ELFMAG, SELFMAG);
 	file->e.e_ident[EI_CLASS] = ELFCLASS64;
@@ -285,22 +310,26 @@ static int make_image(const struct image *i)
 	file->e.e_type = i->type;
 	file->e.e_machine = EM_X86_64;
 	file->e.e_version = EV_CURRENT;
-	file->e.e_entry = base + ((char *)file->code - page);
+	code = i->code ? (void *)(page + i->code) : file->code;
+	file->e.e_entry = base + ((char *)code - page);
 	file->e.e_phoff = (char *)file->p - page;
 	file->e.e_ehsize = sizeof(file->e);
 	file->e.e_phentsize = sizeof(file->p[0]);
-	file->e.e_phnum = i->interpreter < 0 ? 2 : 3;
-	file->p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X,
-		.p_vaddr = base, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096 };
-	file->p[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 4096,
-		.p_vaddr = base + 4096, .p_filesz = 4096, .p_memsz = 4096 + i->bss,
-		.p_align = 4096 };
-	snprintf(file->interpreter, sizeof(file->interpreter), "/proc/self/fd/%d", i->interpreter);
-	file->p[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_flags = PF_R,
-		.p_offset = file->interpreter - page, .p_filesz = strlen(file->interpreter) + 1 };
+	for (n = 0; n < nr; n++) {
+		file->p[n] = loads[n];
+		file->p[n].p_vaddr += base;
+	}
+	if (i->interpreter >= 0) {
+		snprintf(file->interpreter, sizeof(file->interpreter), "/proc/self/fd/%d",
+			 i->interpreter);
+		file->p[n++] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_flags = PF_R,
+			.p_offset = file->interpreter - page,
+			.p_filesz = strlen(file->interpreter) + 1 };
+	}
+	file->e.e_phnum = n;
 	/* mov $60, %eax; mov $status, %edi; syscall */
-	memcpy(file->code, "\xb8\x3c\0\0\0\xbf\0\0\0\0\x0f\x05", 12);
-	file->code[6] = i->status;
+	memcpy(code, "\xb8\x3c\0\0\0\xbf\0\0\0\0\x0f\x05", 12);
+	code[6] = i->status;
 
 	fd = memfd_create("image", 0);
 	if (fd >= 0 && write(fd, page, sizeof(page)) != sizeof(page)) {
@@ -371,6 +400,292 @@ TEST(program_over_its_stack)
 	close(fd);
 	close(interpreter);
 	mp_sysctl_set(knob, was);
+}
+
+/* What exec has made of a program, which has not run yet: it is traced. */
+static pid_t stopped_image(int fd, int mode, const char *dir)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+	char *args[] = { "image", NULL };
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		personality(ADDR_NO_RANDOMIZE);
+		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
+		if (dir && (chdir(dir) || setrlimit(RLIMIT_CORE, &core)))
+			_exit(126);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		fexecve(fd, args, args + 1);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return -1;
+	return pid;
+}
+
+/* Where it says that text, data and brk are, and which of its memory is where. */
+static int layout_of_image(int fd, int mode, char *text, size_t size)
+{
+	unsigned long field[48] = { 0 };
+	char name[64], *p;
+	int i, status;
+	pid_t pid;
+
+	pid = stopped_image(fd, mode, NULL);
+	text[0] = 0;
+	if (pid < 0)
+		return -1;
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	p = mp_slurp(name) > 0 ? strrchr(mp_text, ')') : NULL;
+	for (i = 3, p = p ? strchr(p, ' ') : NULL; i < 48 && p; i++, p = strchr(p + 1, ' '))
+		field[i] = strtoul(p, NULL, 10);
+	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	mp_slurp(name);
+	snprintf(text, size, "%.*scode %lx %lx data %lx %lx brk %lx\n", (int)size - 200,
+		 mp_text, field[26], field[27], field[45], field[46], field[47]);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/*
+ * A segment of nothing, wherever it is, maps nothing: neither where it begins at
+ * a page nor where it does not, in a program nor in its interpreter.
+ */
+TEST(program_with_empty_segment)
+{
+	static const struct { unsigned long vaddr, offset; } empty[] = {
+		{ 0, 0 }, { 0x123, 0x123 },			/* in text */
+		{ 0x1000, 0x1000 }, { 0x1008, 0x1008 },		/* in data, where it begins */
+		{ 0x1ff8, 0x1ff8 },				/* where it ends */
+		{ 0x2000, 0x2000 }, { 0x2010, 0x2010 },		/* in bss */
+		{ 0x4000, 0x2000 }, { 0x4001, 0x2001 },		/* after all */
+		{ 0x4010, 0x2000 },				/* nor as it is in the file */
+		{ 0x10000, 0x3000 }, { 0x10321, 0x3321 },	/* not even near it */
+	};
+	static const int flags[] = { PF_R, PF_R | PF_W, PF_R | PF_X };
+	static char layout[2][16384], usual[16384];
+	int interpreter = make_image(&(struct image){ ET_DYN, 0, -1, 7 });
+	size_t i, at, type;
+
+	ASSERT_LE(0, interpreter);
+	for (type = 0; type < 3; type++) {
+		/* a program, one with an interpreter, and as the interpreter */
+		Elf64_Half elf = type ? ET_DYN : ET_EXEC;
+		int want = (type ? 7 : 3) << 8;
+
+		for (i = 0; i < ARRAY_SIZE(empty) * 3; i++) {
+			Elf64_Phdr loads[] = {
+				LOAD(PF_R | PF_X, 0, 0, 4096, 4096),
+				LOAD(PF_R | PF_W, 4096, 4096, 4096, 3 * 4096),
+				LOAD(flags[i % 3], empty[i / 3].offset, empty[i / 3].vaddr, 0, 0),
+			}, nothing = loads[2];
+			struct image image = { elf, 0, type == 1 ? interpreter : -1,
+					       type == 2 ? 7 : 3, loads, 3 };
+			int mode, fd, program, status[2];
+
+			/* last, between the others, and first */
+			at = (i + i / 3) % 3;
+			if (at != 2) {
+				memmove(loads + at + 1, loads + at, (2 - at) * sizeof(*loads));
+				loads[at] = nothing;
+			}
+			/* An interpreter that begins with nothing is refused, as in stock. */
+			fd = make_image(&image);
+			ASSERT_LE(0, fd);
+			program = fd;
+			if (type == 2)
+				program = make_image(&(struct image){ ET_DYN, 0, fd, 3 });
+			for (mode = 0; mode < 2; mode++)
+				status[mode] = layout_of_image(program, mode, layout[mode],
+							       sizeof(layout[mode]));
+			EXPECT_EQ(status[0], status[1]);
+			EXPECT_STREQ(layout[0], layout[1]);
+			if (type < 2 || at)
+				EXPECT_EQ(want, status[1]);
+			if (type == 0) {
+				/* as without it */
+				const char *l = layout[1];
+
+				EXPECT_NE(NULL, strstr(l, "00400000-00401000 r-xp 00000000"));
+				EXPECT_NE(NULL, strstr(l, "00401000-00402000 rw-p 00001000"));
+				/* perhaps executable, as the architecture has it */
+				EXPECT_NE(NULL, strstr(l, "00402000-00404000 rw"));
+				EXPECT_EQ(NULL, strstr(l, "00404000-"));
+				EXPECT_EQ(NULL, strstr(l, "00410000-"));
+			}
+			if (program != fd)
+				close(program);
+			close(fd);
+			if (strcmp(layout[0], layout[1]))
+				TH_LOG("empty segment %zu at %lx, place %zu, type %zu", i % 3,
+				       empty[i / 3].vaddr, at, type);
+		}
+	}
+
+	/* Without one it is the same, and one VMA. */
+	i = make_image(&(struct image){ ET_EXEC, 8192, -1, 3 });
+	EXPECT_EQ(3 << 8, layout_of_image(i, 0, usual, sizeof(usual)));
+	EXPECT_EQ(3 << 8, layout_of_image(i, 1, layout[1], sizeof(layout[1])));
+	EXPECT_STREQ(usual, layout[1]);
+	close(i);
+	close(interpreter);
+}
+
+/* The entries of a program in smaps; the number of those that continue a VMA. */
+static int smaps_of_image(pid_t pid, struct mp_entry *tab, int *n)
+{
+	int i, nr, kept = 0, continued = 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/smaps", pid);
+	nr = mp_parse(name, tab, 0, ULONG_MAX);
+	for (i = 0; i < nr; i++) {
+		if (tab[i].name[0] == '[')
+			continue;
+		continued += tab[i].continued;
+		tab[kept++] = tab[i];
+	}
+	*n = mp_join(tab, kept);
+	return continued;
+}
+
+/* What of a program is in the core file that it leaves: a line for each segment. */
+static int core_of_image(pid_t pid, const char *dir, const struct mp_entry *tab, int n,
+			 char *text, size_t size)
+{
+	char name[128], *m = MAP_FAILED;
+	size_t len = 0;
+	struct stat st;
+	int fd, i, status;
+
+	text[0] = 0;
+	ptrace(PTRACE_CONT, pid, 0, SIGABRT);
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || !WCOREDUMP(status))
+		return -1;
+	snprintf(name, sizeof(name), "%s/core", dir);
+	if (access(name, F_OK))
+		snprintf(name, sizeof(name), "%s/core.%d", dir, pid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && !fstat(fd, &st))
+		m = mmap(NULL, st.st_size, R, MAP_PRIVATE, fd, 0);
+	if (m != MAP_FAILED) {
+		Elf64_Ehdr *e = (void *)m;
+		Elf64_Phdr *p = (void *)(m + e->e_phoff);
+
+		for (i = 0; i < e->e_phnum; i++)
+			if (p[i].p_type == PT_LOAD && p[i].p_vaddr >= tab[0].start &&
+			    p[i].p_vaddr < tab[n - 1].end)
+				len += snprintf(text + len, size - len, "%lx+%lx %x dumped %lx\n",
+						p[i].p_vaddr - tab[0].start, p[i].p_memsz,
+						p[i].p_flags, p[i].p_filesz);
+		munmap(m, st.st_size);
+	}
+	close(fd);
+	unlink(name);
+	return len ? 0 : -1;
+}
+
+/*
+ * A program with a probe in its text, by exec() as stock maps it and as one VMA,
+ * where the kernel sets the breakpoint when all of it is text still, and again.
+ */
+FIXTURE(probed) { int fd; int n[2]; };
+FIXTURE_VARIANT(probed) { Elf64_Half type; };
+FIXTURE_VARIANT_ADD(probed, exec) { .type = ET_EXEC };
+FIXTURE_VARIANT_ADD(probed, dyn) { .type = ET_DYN };
+
+static char cores[2][8192];
+static char core_dir[64];
+
+FIXTURE_SETUP(probed)
+{
+	static const Elf64_Phdr loads[] = {
+		LOAD(PF_R, 0, 0, 0x2000, 0x2000),
+		LOAD(PF_R | PF_X, 0x2000, 0x2000, 0x1000, 0x1000),
+		LOAD(PF_R, 0x3000, 0x3000, 0x2000, 0x2000),
+		LOAD(PF_R | PF_W, 0x5000, 0x5000, 0x1000, 0x3000),
+	};
+	struct image image = { variant->type, 0, -1, 3, loads, ARRAY_SIZE(loads), 0x2000 };
+	int i, mode;
+	pid_t pid;
+
+	if (!mp_system() || mp_sysctl_set("/proc/sys/kernel/core_pattern", "core"))
+		SKIP(return, "needs a system of its own");
+	self->fd = make_image(&image);
+	ASSERT_LE(0, self->fd);
+	i = mp_uprobe(self->fd, image.code);
+	if (i)
+		SKIP(return, "no uprobes: %d", i);
+	strcpy(core_dir, "/tmp/manyprots-core.XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(core_dir));
+	for (mode = 0; mode < 2; mode++) {
+		pid = stopped_image(self->fd, mode, core_dir);
+		ASSERT_LT(0, pid);
+		i = smaps_of_image(pid, mp_tab[mode], &self->n[mode]);
+		/* As one VMA, or all this says nothing; prctl() may do so, too. */
+		if (!mp_stock)
+			EXPECT_EQ(mode ? 4 : 0, i);
+		ASSERT_EQ(5, self->n[mode]);
+		EXPECT_EQ(0, core_of_image(pid, core_dir, mp_tab[mode], self->n[mode],
+					   cores[mode], sizeof(cores[mode])));
+	}
+}
+
+FIXTURE_TEARDOWN(probed)
+{
+	mp_uprobe_end();
+	rmdir(core_dir);
+	close(self->fd);
+}
+
+/* There is a private page of the breakpoint, and no other; and it is hit. */
+TEST_F(probed, maps_with_uprobe)
+{
+	long hits = mp_uprobe_hits();
+	int i;
+
+	EXPECT_EQ(3 << 8, run_image(self->fd, 0, RLIM_INFINITY));
+	EXPECT_EQ(hits + 1, mp_uprobe_hits());
+	EXPECT_EQ(3 << 8, run_image(self->fd, 1, RLIM_INFINITY));
+	EXPECT_EQ(hits + 2, mp_uprobe_hits());
+	for (i = 0; i < 5; i++) {
+		struct mp_entry *a = &mp_tab[0][i], *b = &mp_tab[1][i];
+
+		EXPECT_EQ(a->start, b->start);
+		EXPECT_EQ(a->end, b->end);
+		EXPECT_EQ(a->off, b->off);
+		EXPECT_EQ(a->ino, b->ino);
+		EXPECT_STREQ(a->perms, b->perms);
+		EXPECT_STREQ(a->name, b->name);
+		EXPECT_STREQ(a->flags, b->flags);
+		EXPECT_EQ(i == 1 ? PS / 1024 : 0, a->anonymous + a->swap);
+		EXPECT_EQ(i == 1 ? PS / 1024 : 0, b->anonymous + b->swap);
+	}
+	EXPECT_STREQ("r--p", mp_tab[1][0].perms);
+	EXPECT_STREQ("r-xp", mp_tab[1][1].perms);
+}
+
+/*
+ * Nor is anything but text marked as written, by which a core file has all of
+ * it: not the read-only data.  The headers are, as the breakpoint was set when they
+ * were mapped with all of the object, which stock does of ET_DYN only.
+ */
+TEST_F(probed, core_with_uprobe)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		EXPECT_NE(NULL, strstr(cores[i], "\n2000+1000 5 dumped 1000\n"));
+		EXPECT_NE(NULL, strstr(cores[i], "\n3000+2000 4 dumped 0\n"));
+	}
+	if (variant->type == ET_DYN) {
+		EXPECT_STREQ(cores[0], cores[1]);
+	} else {
+		EXPECT_STREQ(strstr(cores[0], "\n2000+"), strstr(cores[1], "\n2000+"));
+	}
 }
 #endif
 

@@ -576,6 +576,180 @@ TEST(boundary_moves)
 	EXPECT_EQ(MP_ACCERR, mp_put(m + 5 * PS, 1));
 }
 
+/* ---- mapped in one mode, changed in another ---- */
+
+/* The mode of a side, by prctl() or by the sysctl; where mprotect() splits it is always 0. */
+static void enter(int side, int mode, bool by_sysctl)
+{
+	char text[8];
+
+	set_mode(side == EQUIV ? 0 : by_sysctl ? FOLLOW : mode);
+	snprintf(text, sizeof(text), "%d", mode);
+	if (side == MULTI && by_sysctl && mp_sysctl_set(MP_SYSCTL, text))
+		mp_diff("%s cannot be %s", MP_SYSCTL, text);
+}
+
+#define both_in(p, mode, by_sysctl, call) \
+	mp_both(p, (enter(side, mode, by_sysctl), errno = 0, (call)))
+
+struct area { int prot; int flags; int where; bool in_place; };
+
+FIXTURE(across) { struct mp_pair p; char sysctl[8]; };
+FIXTURE_VARIANT(across) { struct area a; };
+FIXTURE_VARIANT_ADD(across, anon) { .a = { .prot = RW, .where = -1 } };
+FIXTURE_VARIANT_ADD(across, stack) {
+	.a = { .prot = RW, .where = -1, .flags = MAP_STACK, .in_place = true } };
+FIXTURE_VARIANT_ADD(across, arena) {
+	.a = { .prot = NONE, .where = -1, .flags = MAP_NORESERVE, .in_place = true } };
+FIXTURE_VARIANT_ADD(across, file) { .a = { .prot = R, .where = MP_TMP } };
+/* mmap() notes only of anonymous memory what it is going to be. */
+FIXTURE_VARIANT_ADD(across, file_none) {
+	.a = { .prot = NONE, .where = MP_TMP, .flags = MAP_NORESERVE } };
+FIXTURE_VARIANT_ADD(across, file_stack) {
+	.a = { .prot = RW, .where = MP_CWD, .flags = MAP_STACK } };
+
+FIXTURE_SETUP(across)
+{
+	if (mp_stock)
+		SKIP(return, "feature off");
+	snprintf(self->sysctl, sizeof(self->sysctl), "%ld", mp_sysctl(MP_SYSCTL));
+	self->p.fd = variant->a.where < 0 ? -1 : mp_file(variant->a.where, PAGES);
+	if (variant->a.where >= 0 && self->p.fd < 0)
+		SKIP(return, "no such file here");
+}
+
+FIXTURE_TEARDOWN(across)
+{
+	if (mp_system())
+		mp_sysctl_set(MP_SYSCTL, self->sysctl);
+	if (self->p.fd >= 0)
+		close(self->p.fd);
+}
+
+/*
+ * Mapped in modes[0], two pages changed in modes[1] and modes[2]: how many VMAs
+ * that makes is what the mode says at the mprotect(), not at the mmap().
+ */
+static int in_modes(struct mp_pair *p, const struct area *a, const int modes[3],
+		    bool by_sysctl)
+{
+	int other = a->prot == RW ? R : RW, i, vmas = 1;
+	bool multi = false;
+
+	mp_clear();
+	for (i = 0; i < 2; i++) {
+		enter(i, modes[0], by_sysctl);
+		p->base[i] = map_at(i, 0, 16, a->prot, a->flags, p->fd);
+		if (p->base[i] == MAP_FAILED) {
+			mp_diff("mmap: %d", errno);
+			return mp_bad;
+		}
+	}
+	mp_both(p, mp_write(b + 2 * PS));
+	mp_both(p, mp_write(b + 4 * PS));
+	for (i = 1; i < 3; i++) {
+		both_in(p, modes[i], by_sysctl, mprotect(b + i * 5 * PS, PS, other));
+		/* What is one goes on as one, in any mode. */
+		if (modes[i] == 2 || (modes[i] == 1 && a->in_place))
+			multi = true;
+		vmas += multi ? 0 : 2;
+		if (mp_window_vmas(MULTI) != vmas || mp_window_vmas(EQUIV) != 1 + 2 * i)
+			mp_diff("change %d: %d VMAs and not %d, equivalent %d", i,
+				mp_window_vmas(MULTI), vmas, mp_window_vmas(EQUIV));
+		if (is_multi(MULTI, p->base[MULTI] + i * 5 * PS) != multi)
+			mp_diff("change %d: %s multi-protection VMA", i, multi ? "no" : "a");
+	}
+	mp_same(MP_WRITES);
+	/* One page more over both bounds of one that is there: in a VMA, or over three. */
+	both_in(p, modes[1], by_sysctl, mprotect(b + 4 * PS, 3 * PS, R));
+	if (mp_same(MP_WRITES))
+		mp_diff("mapped in mode %d, changed in %d and in %d", modes[0], modes[1],
+			modes[2]);
+	return mp_bad;
+}
+
+static int in_all_modes(struct mp_pair *p, const struct area *a, bool by_sysctl)
+{
+	int i;
+
+	for (i = 0; i < 27 && !mp_bad; i++)
+		in_modes(p, a, (int []){ i / 9, i / 3 % 3, i % 3 }, by_sysctl);
+	return mp_bad;
+}
+
+TEST_F(across, by_prctl)
+{
+	ASSERT_EQ(0, in_all_modes(&self->p, &variant->a, false));
+}
+
+TEST_F(across, by_sysctl)
+{
+	if (!mp_system())
+		SKIP(return, "changes a sysctl");
+	ASSERT_EQ(0, in_all_modes(&self->p, &variant->a, true));
+}
+
+/* A library as an unmodified ld.so maps it, segment by segment. */
+static int map_library(struct mp_pair *p, int side)
+{
+	size_t i, at = 0;
+	char *m;
+
+	p->npages = LIB_PAGES;
+	p->base[side] = map_at(side, 0, LIB_PAGES, R, 0, p->fd);
+	if (p->base[side] == MAP_FAILED)
+		return -errno;
+	for (i = 0; i < ARRAY_SIZE(mp_library); at += mp_library[i++].n) {
+		const struct mp_run *r = &mp_library[i];
+		int anon = r->kind == MP_ANON;
+
+		m = mmap(p->base[side] + at * PS, r->n * PS, r->prot, MAP_PRIVATE | MAP_FIXED |
+			 (anon ? MAP_ANONYMOUS : 0), anon ? -1 : p->fd,
+			 anon ? 0 : (off_t)r->pgoff * PS);
+		if (m == MAP_FAILED)
+			return -errno;
+	}
+	return 0;
+}
+
+/*
+ * Single pages of such a library, in the middle of a segment: one VMA for each
+ * segment in mode 2, and in the others what stock has, whatever was the mode
+ * when it was mapped.
+ */
+TEST(library_across_modes)
+{
+	struct mp_pair p = { .fd = mp_file(MP_TMP, LIB_FILE_PAGES) };
+	int mapped, changed, i, vmas;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	ASSERT_GE(p.fd, 0);
+	for (i = 0; i < 9; i++) {
+		mapped = i / 3;
+		changed = i % 3;
+		mp_clear();
+		ASSERT_EQ(0, both_in(&p, mapped, false, map_library(&p, side)));
+		mp_dirty_library(&p);
+		vmas = mp_window_vmas(EQUIV);
+		EXPECT_EQ((int)ARRAY_SIZE(mp_library), vmas);
+		both_in(&p, changed, false, mprotect(b + (LIB_RX + 1) * PS, PS, R));
+		both_in(&p, changed, false, mprotect(b + (LIB_RO + 1) * PS, PS, NONE));
+		both_in(&p, changed, false, mprotect(b + (LIB_DATA + 1) * PS, PS, R));
+		both_in(&p, changed, false, mprotect(b + (LIB_BSS + 1) * PS, PS, R));
+		EXPECT_EQ(vmas + 8, mp_window_vmas(EQUIV));
+		EXPECT_EQ(changed == 2 ? vmas : vmas + 8, mp_window_vmas(MULTI)) {
+			TH_LOG("mapped in mode %d, changed in %d", mapped, changed);
+		}
+		EXPECT_EQ(changed == 2, is_multi(MULTI, p.base[MULTI] + LIB_RX * PS));
+		/* And on in the mode in which it was mapped, over bounds. */
+		both_in(&p, mapped, false, mprotect(b + (LIB_RO + 1) * PS, 3 * PS, R));
+		both_in(&p, mapped, false, mprotect(b + (LIB_DATA + 1) * PS, 4 * PS, RW));
+		ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	}
+	close(p.fd);
+}
+
 FIXTURE(idle) { struct mp_pair p; };
 FIXTURE_VARIANT(idle) { int where; };
 FIXTURE_VARIANT_ADD(idle, anon) { .where = -1 };

@@ -329,6 +329,20 @@ TEST_F(lib, mremap_grow_bss)
 	ASSERT_EQ(0, mp_put(self->p.base[MULTI] + (LIB_BSS + 7) * PS, 1));
 }
 
+/* The end of the last run grows where it is, which divides nothing: all of it can after that. */
+TEST_F(lib, mremap_grow_part)
+{
+	struct mp_pair *p = &self->p;
+
+	mp_dirty_library(p);
+	ASSERT_EQ(0, mp_both(p, mremap(b + (LIB_BSS + 2) * PS, 2 * PS, 4 * PS, 0) ==
+			     MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	EXPECT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_both(p, mremap(b + LIB_BSS * PS, 6 * PS, 9 * PS, 0) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
 /* A last run of the file at a nonlinear offset grows into the file's next pages. */
 TEST_F(lib, mremap_grow_nonlinear)
 {
@@ -348,6 +362,53 @@ TEST_F(lib, mremap_grow_and_move)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 	ASSERT_EQ(0, mp_both(&self->p, mremap(b + LIB_DATA * PS, 2 * PS, 5 * PS, MREMAP_MAYMOVE |
 					      MREMAP_FIXED, b + FAR + 64 * PS) == MAP_FAILED));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/*
+ * Bss that was made different and alike again is several VMAs where stock has one: it
+ * moves and grows as that, whatever it was, and what is not alike does not.
+ */
+FIXTURE(bound) { struct mp_pair p; };
+FIXTURE_VARIANT(bound) { int there, back; bool touched; };
+FIXTURE_VARIANT_ADD(bound, dump) { .there = MADV_DONTDUMP, .back = MADV_DODUMP };
+FIXTURE_VARIANT_ADD(bound, fork) {
+	.there = MADV_DONTFORK, .back = MADV_DOFORK, .touched = true };
+
+FIXTURE_SETUP(bound)
+{
+	self->p.fd = mp_file(MP_TMP, LIB_FILE_PAGES);
+	ASSERT_LE(0, self->p.fd);
+	ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+	if (variant->touched)
+		mp_dirty_library(&self->p);
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + (LIB_BSS + 1) * PS, 2 * PS,
+					       variant->there)));
+	ASSERT_EQ(0, mp_both(&self->p, madvise(b + (LIB_BSS + 1) * PS, 2 * PS,
+					       variant->back)));
+}
+
+FIXTURE_TEARDOWN(bound)
+{
+	close(self->p.fd);
+}
+
+TEST_F(bound, mremap_over_bound)
+{
+	struct mp_pair *p = &self->p;
+
+	ASSERT_EQ(-EFAULT, mp_both(p, (long)mremap(b + (LIB_BSS - 1) * PS, 4 * PS, 8 * PS,
+						   MREMAP_MAYMOVE)));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	ASSERT_EQ(0, mp_both(p, move_runs(p, side, LIB_BSS, 4, 0)));
+	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+TEST_F(bound, mremap_grow_over_bound)
+{
+	struct mp_pair *p = &self->p;
+
+	ASSERT_EQ(0, mp_both(p, mremap(b + LIB_BSS * PS, 4 * PS, 9 * PS, 0) == MAP_FAILED));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 

@@ -6,7 +6,6 @@
  */
 #include "manyprots_util.h"
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 
 #ifndef MADV_HWPOISON
 #define MADV_HWPOISON 100
@@ -134,72 +133,145 @@ TEST_F(lib, process_mrelease)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-#define TRACEFS "/sys/kernel/tracing/"
-
-static int put(const char *file, const char *text, int flags)
+/* Is the code that is called there a return instruction? */
+static bool is_return(struct mp_pair *p, size_t page)
 {
-	int fd = open(file, O_WRONLY | O_CLOEXEC | flags);
-	ssize_t n;
+	off_t at = (off_t)(unsigned long)p->base[EQUIV] + page * PS + MP_RET_OFFSET;
+	char code = 0;
 
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, strlen(text));
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	return n;
-}
-
-/* How often the uprobe was hit, as uprobe_profile tells; -1: no such. */
-static long uprobe_hits(void)
-{
-	char *p = mp_slurp(TRACEFS "uprobe_profile") > 0 ? strstr(mp_text, " probe ") : NULL;
-
-	return p ? strtol(p + 7, NULL, 10) : -1;
+	return MP_HAVE_EXEC && pread(mp_mem_fd(), &code, 1, at) == 1 && code == *MP_RET;
 }
 
 /* A uprobe in text is found by file offset: hit once for each call, and gone after. */
 TEST_F(lib, uprobe)
 {
-	char probe[400], link[64], path[256];
-	char page[2][65536];
-	ssize_t n;
 	int i;
 
-	if (!mp_system() || !MP_HAVE_EXEC)
+	if (!mp_system() || !is_return(&self->p, LIB_RX))
 		SKIP(return, "needs a system of its own, and code");
-	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
-	if (access(TRACEFS "uprobe_events", W_OK))
-		SKIP(return, "no uprobes");
-	/* uprobes take a path, and these files have none: through /proc. */
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", getpid(), self->p.fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	ASSERT_GT(n, 0);
-	snprintf(probe, sizeof(probe), "p:manyprots/probe %s:0x%lx\n", link,
-		 2 * PS + MP_RET_OFFSET);
-	if (put(TRACEFS "uprobe_events", probe, O_APPEND))
-		SKIP(return, "no uprobe in such a file");
-	mp_both(&self->p, pread(mp_mem_fd(), page[side], PS,
-				(off_t)(unsigned long)b + LIB_RX * PS));
-	if (memcmp(page[EQUIV] + MP_RET_OFFSET, MP_RET, 1)) {
-		put(TRACEFS "uprobe_events", "-:manyprots/probe\n", O_APPEND);
-		SKIP(return, "no return instruction there");
-	}
-
-	ASSERT_EQ(0, put(TRACEFS "events/manyprots/probe/enable", "1", 0));
+	i = mp_uprobe(self->p.fd, LIB_RX * PS + MP_RET_OFFSET);
+	if (i)
+		SKIP(return, "no uprobes, or none in such a file: %d", i);
 	for (i = 1; i <= 3; i++) {
-		long hits = uprobe_hits();
+		long hits = mp_uprobe_hits();
 
 		ASSERT_EQ(0, mp_both(&self->p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
-		EXPECT_EQ(hits + 2, uprobe_hits());
+		EXPECT_EQ(hits + 2, mp_uprobe_hits());
 		/* Into a new run the breakpoint comes as the text did. */
 		ASSERT_EQ(0, mp_chg(&self->p, LIB_RX, 1, i % 2 ? R : RX, MP_FILE, 2));
 		if (i % 2)
 			ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_RX * PS, PS, RX)));
 	}
-	ASSERT_EQ(0, put(TRACEFS "events/manyprots/probe/enable", "0", 0));
-	ASSERT_EQ(0, put(TRACEFS "uprobe_events", "-:manyprots/probe\n", O_APPEND));
+	ASSERT_EQ(0, mp_uprobe_end());
 	ASSERT_EQ(0, mp_same(MP_NOSMAPS));
 	ASSERT_EQ(0, mp_bad);
+}
+
+/*
+ * A breakpoint whose page was dropped is put back when a part of the mapping that it
+ * is in becomes another, and when they become alike.
+ */
+TEST_F(lib, uprobe_put_back)
+{
+	struct mp_pair *p = &self->p;
+	int i, prot;
+
+	if (!mp_system() || !is_return(p, LIB_RX))
+		SKIP(return, "needs a system of its own, and code");
+	i = mp_uprobe(p->fd, LIB_RX * PS + MP_RET_OFFSET);
+	if (i)
+		SKIP(return, "no uprobes, or none in such a file: %d", i);
+	for (prot = R; prot; prot = prot == R ? RX : 0) {
+		long hits;
+
+		ASSERT_EQ(0, mp_both(p, madvise(b + LIB_RX * PS, PS, MADV_DONTNEED)));
+		hits = mp_uprobe_hits();
+		ASSERT_EQ(0, mp_both(p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
+		EXPECT_EQ(hits, mp_uprobe_hits());
+		ASSERT_EQ(0, mp_both(p, mprotect(b + (LIB_RX + 2) * PS, PS, prot)));
+		ASSERT_EQ(0, mp_both(p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
+		EXPECT_EQ(hits + 2, mp_uprobe_hits());
+	}
+	ASSERT_EQ(0, mp_uprobe_end());
+	ASSERT_EQ(0, mp_same(MP_NOSMAPS));
+}
+
+/* Both sides' probes are hit, and nothing but them, by a call on each side. */
+#define hit_on(p, sides) ({							\
+	long __hits = mp_uprobe_hits();						\
+	int __s, __bad = mp_bad;						\
+	for (__s = 0; __s < 2; __s++)						\
+		if ((sides) & 1 << __s &&					\
+		    (mp_exec((p)->base[__s] + LIB_RX * PS + MP_RET_OFFSET) ||	\
+		     mp_uprobe_hits() != ++__hits))				\
+			mp_diff("line %d: side %d is not hit", __LINE__, __s);	\
+	mp_bad == __bad; })
+
+/*
+ * What becomes of a part of a mapping is nothing to a probe in another part: not
+ * when that is unmapped or protected, nor when the process looks whether it has
+ * any probe left, which it does at a breakpoint of its own once a page with
+ * a probe was unmapped.
+ */
+TEST_F(lib, uprobe_in_other_part)
+{
+	struct sigaction sa = { .sa_sigaction = mp_handler, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct mp_pair *p = &self->p;
+	char *trap;
+	int r;
+
+	if (!mp_system() || !is_return(p, LIB_RX))
+		SKIP(return, "needs a system of its own, and code");
+	r = mp_uprobe(p->fd, LIB_RX * PS + MP_RET_OFFSET);
+	if (r)
+		SKIP(return, "no uprobes, or none in such a file: %d", r);
+	EXPECT_TRUE(hit_on(p, 3));
+
+	EXPECT_EQ(0, mp_both(p, mprotect(b + (LIB_RX + 1) * PS, 2 * PS, R)));
+	EXPECT_TRUE(hit_on(p, 3));
+	EXPECT_EQ(0, mp_both(p, mprotect(b + (LIB_RX + 2) * PS, 3 * PS, NONE)));
+	EXPECT_EQ(0, mp_both(p, mprotect(b, LIB_RX * PS, NONE)));
+	EXPECT_TRUE(hit_on(p, 3));
+	EXPECT_EQ(0, mp_both(p, mprotect(b + (LIB_RX + 1) * PS, 3 * PS, RX)));
+	EXPECT_TRUE(hit_on(p, 3));
+	EXPECT_EQ(0, mp_both(p, munmap(b + (LIB_RX + 1) * PS, PS)));
+	EXPECT_TRUE(hit_on(p, 3));
+	EXPECT_EQ(0, mp_both(p, munmap(b + (LIB_RX + 3) * PS, 2 * PS)));
+	EXPECT_EQ(0, mp_both(p, munmap(b, PS)));
+	EXPECT_TRUE(hit_on(p, 3));
+	/* Of the breakpoint there is a private page, and of nothing else. */
+	EXPECT_EQ(0, mp_same(0));
+
+	/* Gone on the one side: what is left is the other's. */
+	trap = mmap(NULL, PS, RW | X, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, trap);
+	memcpy(trap, "\xcc\xc3", 2);		/* int3, ret */
+	sigaction(SIGTRAP, &sa, NULL);
+	EXPECT_EQ(0, munmap(p->base[EQUIV] + LIB_RX * PS, PS));
+	EXPECT_EQ(SIGTRAP, mp_exec(trap) >> 8);
+	EXPECT_TRUE(hit_on(p, 1 << MULTI));
+	EXPECT_EQ(SIGTRAP, mp_exec(trap) >> 8);
+	EXPECT_TRUE(hit_on(p, 1 << MULTI));
+	/* And back: what is mapped there gets it. */
+	EXPECT_EQ(p->base[EQUIV] + LIB_RX * PS,
+		  mmap(p->base[EQUIV] + LIB_RX * PS, PS, RX, MAP_PRIVATE | MAP_FIXED, p->fd,
+		       LIB_RX * PS));
+	EXPECT_TRUE(hit_on(p, 3));
+	EXPECT_EQ(0, munmap(p->base[MULTI] + LIB_RX * PS, PS));
+	EXPECT_EQ(SIGTRAP, mp_exec(trap) >> 8);
+	EXPECT_TRUE(hit_on(p, 1 << EQUIV));
+	EXPECT_EQ(0, mp_uprobe_end());
+	munmap(trap, PS);
+	ASSERT_EQ(0, mp_bad);
+}
+
+/* 0, a negative error, or the SIGBUS that who maps the page gets at once. */
+static int poison(char *page)
+{
+	volatile int ret = 0;
+	int code = mp_guarded(ret = madvise(page, PS, MADV_HWPOISON) ? -errno : 0);
+
+	return code ?: ret;
 }
 
 /* A page that fails is unmapped everywhere, and the run that needs its contents gets SIGBUS. */
@@ -212,12 +284,13 @@ TEST_F(lib, hwpoison)
 	if (variant->where != MP_TMP)
 		SKIP(return, "spoils pages: once is enough");
 	mp_dirty_library(&self->p);
-	if (madvise(self->p.base[EQUIV] + LIB_DATA * PS, PS, MADV_HWPOISON))
+	code = mp_both(&self->p, poison(b + LIB_DATA * PS));
+	if (code < 0)
 		SKIP(return, "no MADV_HWPOISON");
-	ASSERT_EQ(0, madvise(self->p.base[MULTI] + LIB_DATA * PS, PS, MADV_HWPOISON));
+	ASSERT_EQ(0, mp_bad);
 	code = mp_both(&self->p, mp_read(b + LIB_DATA * PS));
 	ASSERT_EQ(SIGBUS, code >> 8);
-	ASSERT_EQ(0, mp_both(&self->p, madvise(b + LIB_BSS * PS, PS, MADV_HWPOISON)));
+	ASSERT_LE(0, mp_both(&self->p, poison(b + LIB_BSS * PS)));
 	code = mp_both(&self->p, mp_read(b + LIB_BSS * PS));
 	ASSERT_EQ(SIGBUS, code >> 8);
 	/* The pages beside them are not concerned. */

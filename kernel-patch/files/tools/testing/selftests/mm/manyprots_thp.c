@@ -81,13 +81,14 @@ static long fill(char *addr, size_t pages, unsigned long tag)
 	return pages;
 }
 
+/* Reads a word of each page, also where nobody wants to know the result. */
 static long sum(const char *addr, size_t pages)
 {
 	unsigned long n = 0;
 	size_t i;
 
 	for (i = 0; i < pages; i++)
-		n = n * 31 + *(const unsigned long *)(addr + i * PS);
+		n = n * 31 + *(const volatile unsigned long *)(addr + i * PS);
 	return n >> 1;
 }
 
@@ -581,6 +582,191 @@ TEST_F(file, retract)
 	ASSERT_EQ('x', self->p.base[MULTI][2 * HUGE + 5 * PS]);
 	ASSERT_EQ('y', self->p.base[MULTI][HUGE + PS]);
 	ASSERT_EQ(0, SAME(&self->p, MP_WRITES));
+}
+
+/*
+ * What a process made of its mapping of "program" before the file's pages were
+ * collapsed by another, and which page tables that must cost it: those of runs
+ * that hold all of a huge page of the file and of which no page was copied.
+ */
+enum viewer {
+	UNTOUCHED, TOUCHED, COPY_OF_DATA, COPY_OF_TEXT, COPY_INHERITED, DIVIDED, VIEWERS
+};
+
+static const struct {
+	const char *name;
+	long kb;		/* of page tables */
+	long huge, may;		/* huge pages by the next touch; those that may be, too */
+} viewers[] = {
+	[UNTOUCHED] = { "has no page tables", 0, 0x0f },
+	[TOUCHED] = { "has touched all", -16, 0x0f },
+	[COPY_OF_DATA] = { "has written to data", -12, 0x0b },
+	/* Of text without a copy khugepaged looks at each page, if it comes by itself. */
+	[COPY_OF_TEXT] = { "has a breakpoint in text", -8, 0x0c, 0x02 },
+	[COPY_INHERITED] = { "has its parent's data", -12, 0x0b },
+	[DIVIDED] = { "has protected a page", -12, 0x0d },
+};
+
+struct seen { long kb, huge, sum, sum_written; int bad; };
+
+/* Such a process, which has only one side: to @out goes that it is ready, and what it saw. */
+static void view(struct mp_pair *p, int side, enum viewer who, int in, int out)
+{
+	char *b = p->base[side], c = 'r';
+	struct seen seen = { 0 };
+	int status;
+	off_t at;
+	pid_t pid;
+
+	munmap((void *)mp_window(!side), MP_WINDOW_SIZE);
+	if (who != UNTOUCHED)
+		sum(b, 5 * HP);
+	switch (who) {
+	case COPY_INHERITED:
+		seen.bad |= mp_put(b + 2 * HUGE + 5 * PS, 'x');
+		pid = fork();
+		if (pid) {
+			if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+				_exit(1);
+			_exit(0);
+		}
+		sum(b, 5 * HP);
+		break;
+	case COPY_OF_DATA:
+		seen.bad |= mp_put(b + 2 * HUGE + 5 * PS, 'x');
+		break;
+	case COPY_OF_TEXT:
+		at = (off_t)(unsigned long)b + 5 * PS + 8;
+		seen.bad |= pwrite(mp_mem_fd(), "brk", 3, at) != 3;
+		break;
+	case DIVIDED:
+		seen.bad |= mprotect(b + HUGE + PS, PS, R);
+		break;
+	default:
+		break;
+	}
+
+	mp_status("VmPTE");
+	seen.kb = -mp_status("VmPTE");
+	if (write(out, &c, 1) != 1 || read(in, &c, 1) != 1)
+		_exit(1);
+	seen.kb += mp_status("VmPTE");
+	seen.sum = sum(b, 5 * HP);
+	seen.huge = huge_map(b, 5);
+	seen.bad |= mp_put(b + 2 * HUGE + 9 * PS, 'w');
+	seen.bad |= mprotect(b + 3 * HUGE + 7 * PS, PS, RW) || mp_put(b + 3 * HUGE + 7 * PS, 'w');
+	seen.bad |= mp_put(b + 3 * HUGE + 6 * PS, 'w') != MP_ACCERR;
+	seen.sum_written = sum(b, 5 * HP);
+	_exit(write(out, &seen, sizeof(seen)) != sizeof(seen));
+}
+
+/* The file's pages are collapsed through a mapping of its own, or by khugepaged there. */
+static int collapse_file(int fd, bool by_khugepaged)
+{
+	int i, ret = 0;
+	char *m;
+
+	/* Before that is mapped, or khugepaged does not look there. */
+	if (by_khugepaged && set("shmem_enabled", "force"))
+		return -1;
+	m = mmap((char *)mp_window(MULTI) + 128 * HUGE, 4 * HUGE, R, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (m == MAP_FAILED)
+		return -1;
+	sum(m, 4 * HP);
+	for (i = 0; i < 4 && !by_khugepaged; i++)
+		ret |= madvise(m + i * HUGE, HUGE, MADV_COLLAPSE);
+	if (by_khugepaged) {
+		ret = khugepaged();
+		for (i = 0; !ret && i < 600 && huge_map(m, 4) != 15; i++) {
+			usleep(100000);
+			sum(m, 4 * HP);
+		}
+		ret |= huge_map(m, 4) != 15;
+	}
+	munmap(m, 4 * HUGE);
+	return ret;
+}
+
+static int collapsed_for_all(struct mp_pair *p, bool by_khugepaged)
+{
+	static struct seen seen[VIEWERS][2];
+	int in[VIEWERS][2][2], out[VIEWERS][2][2], who, side, status, ret;
+	pid_t pid[VIEWERS][2];
+	char c;
+
+	fflush(NULL);
+	for (who = 0; who < VIEWERS; who++)
+		for (side = 0; side < 2; side++) {
+			if (pipe(in[who][side]) || pipe(out[who][side]))
+				return -1;
+			pid[who][side] = fork();
+			if (!pid[who][side])
+				view(p, side, who, in[who][side][0], out[who][side][1]);
+			close(out[who][side][1]);
+			if (read(out[who][side][0], &c, 1) != 1)
+				mp_diff("a process that %s is not ready", viewers[who].name);
+		}
+	ret = collapse_file(p->fd, by_khugepaged);
+	for (who = 0; who < VIEWERS; who++)
+		for (side = 0; side < 2; side++)
+			if (write(in[who][side][1], "g", 1) != 1)
+				mp_diff("a process that %s is gone", viewers[who].name);
+	for (who = 0; who < VIEWERS; who++)
+		for (side = 0; side < 2; side++) {
+			struct seen *s = &seen[who][side];
+
+			if (read(out[who][side][0], s, sizeof(*s)) != sizeof(*s) ||
+			    waitpid(pid[who][side], &status, 0) < 0 || status || s->bad)
+				mp_diff("a process that %s failed", viewers[who].name);
+			close(in[who][side][0]);
+			close(in[who][side][1]);
+			close(out[who][side][0]);
+		}
+	for (who = 0; who < VIEWERS && !ret; who++) {
+		struct seen *a = &seen[who][MULTI], *b = &seen[who][EQUIV];
+		long may = by_khugepaged ? viewers[who].may : 0;
+
+		/* khugepaged takes more of them when it comes by there. */
+		if (!by_khugepaged && (a->kb != viewers[who].kb || b->kb != viewers[who].kb))
+			mp_diff("it %s: %ld kB of page tables and not %ld, equivalent %ld",
+				viewers[who].name, a->kb, viewers[who].kb, b->kb);
+		if ((a->huge & ~may) != viewers[who].huge || (b->huge & ~may) != viewers[who].huge)
+			mp_diff("it %s: huge pages %lx and not %lx, equivalent %lx",
+				viewers[who].name, a->huge, viewers[who].huge, b->huge);
+		if (a->sum != b->sum || a->sum_written != b->sum_written)
+			mp_diff("it %s: other bytes than the equivalent", viewers[who].name);
+		if ((who == TOUCHED || who == DIVIDED) && a->sum != seen[UNTOUCHED][EQUIV].sum)
+			mp_diff("it %s: other bytes than in the file", viewers[who].name);
+	}
+	return ret;
+}
+
+/* Page tables of exactly those runs go, here and in children of all kinds. */
+TEST_F(file, retract_in_children)
+{
+	long was;
+
+	was = mp_both(&self->p, sum(b, 5 * HP));
+	if (collapsed_for_all(&self->p, false))
+		SKIP(return, "not collapsed");
+	ASSERT_EQ(0, mp_bad);
+	ASSERT_EQ(was, mp_both(&self->p, sum(b, 5 * HP)));
+	ASSERT_EQ(0x0f, HUGES(&self->p));
+	ASSERT_EQ(0, SAME(&self->p, MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+TEST_F(file, khugepaged_in_children)
+{
+	long was;
+
+	was = mp_both(&self->p, sum(b, 5 * HP));
+	if (collapsed_for_all(&self->p, true))
+		SKIP(return, "not collapsed");
+	ASSERT_EQ(0, mp_bad);
+	ASSERT_EQ(was, mp_both(&self->p, sum(b, 5 * HP)));
+	ASSERT_EQ(0, SAME(&self->p, MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
 }
 
 /* The file is made of huge pages before it is mapped: faults map them whole. */

@@ -726,4 +726,181 @@ TEST(threads_join)
 	close(fd);
 }
 
+/*
+ * An anonymous VMA lets its file go when the last page of it does, in a child of
+ * fork() as well, while reclaim looks at that file: folio_referenced() does in
+ * each VMA in which the page of another process might be.
+ */
+#define L_PAGES 16
+static char *shared;
+static int reclaim_fd;
+
+/* MADV_PAGEOUT and MADV_COLD of what only this process has. */
+static void *l_pager(void *advice)
+{
+	while (!stop) {
+		madvise(shared, L_PAGES * PS, (long)advice);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+/* Reclaim as for lack of memory, which asks who has used a page. */
+static void *l_reclaimer(void *arg)
+{
+	while (!stop) {
+		/* EAGAIN: there was not that much. */
+		if (write(reclaim_fd, "64K", 3) < 0 && errno != EAGAIN && errno != EINTR)
+			wrong("cannot reclaim", errno);
+		usleep(300);
+	}
+	return NULL;
+}
+
+static unsigned long l_word(unsigned long round, size_t page)
+{
+	return D_MINE + round * L_PAGES + page;
+}
+
+/* Its first page of the file goes, in one of three ways; what was written stays. */
+static int l_let_go(unsigned long round, unsigned int how)
+{
+	char *rest = shared + PS, *to = shared + 2 * L_PAGES * PS;
+	size_t len = (L_PAGES - 1) * PS, i;
+	int n;
+
+	switch (how % 3) {
+	case 0:
+		if (mp_rfp(shared, PS, RW, 0, MAP_CHGPROT | MAP_ANONYMOUS) || *shared)
+			return 1;
+		break;
+	case 1:
+		if (munmap(shared, PS))
+			return 2;
+		break;
+	case 2:
+		if (mremap(rest, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to ||
+		    munmap(shared, PS))
+			return 3;
+		rest = to;
+		break;
+	}
+	for (i = 1; i < L_PAGES; i++)
+		if (*(volatile unsigned long *)(rest + (i - 1) * PS) != l_word(round, i))
+			return 4;
+	n = mp_entries(MULTI, "/proc/self/maps");
+	while (n--)
+		if (mp_tab[MULTI][n].ino)
+			return 5;
+	return 0;
+}
+
+/* A VMA of one page of a file that nobody else has, and of anonymous memory. */
+static bool l_build(unsigned long round)
+{
+	int fd = mp_file(MP_TMP, 1);
+	size_t i;
+
+	mp_clear();
+	if (fd < 0 || mmap(shared, L_PAGES * PS, R, MAP_PRIVATE | MAP_FIXED, fd, 0) != shared)
+		return false;
+	close(fd);
+	if (mp_rfp(shared + PS, (L_PAGES - 1) * PS, RW, 0, MAP_CHGPROT | MAP_ANONYMOUS))
+		return false;
+	for (i = 1; i < L_PAGES; i++)
+		*(volatile unsigned long *)(shared + i * PS) = l_word(round, i);
+	return true;
+}
+
+static void l_round(unsigned long round)
+{
+	unsigned int seed = round + 47;
+	pid_t pid[3];
+	int i, status;
+
+	if (!l_build(round)) {
+		wrong("cannot be built", errno);
+		return;
+	}
+	for (i = 0; i < 3; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			usleep(rand_r(&seed) % 1000);
+			_exit(l_let_go(round, round + i));
+		}
+		rand_r(&seed);
+	}
+	/* The children have the file alone. */
+	usleep(rand_r(&seed) % 1000);
+	i = l_let_go(round, round / 3);
+	if (i)
+		wrong("parent", i);
+	for (i = 0; i < 3; i++)
+		if (pid[i] < 0 || waitpid(pid[i], &status, 0) != pid[i] || status)
+			wrong("child", pid[i] < 0 ? 0 : status);
+}
+
+/* A cgroup of its own: nothing else is reclaimed. -1: not to be had. */
+static int l_cgroup(bool enter)
+{
+	static const char cg[] = "/sys/fs/cgroup/manyprots-reclaim";
+	char name[128], pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (!enter) {
+		mp_sysctl_set("/sys/fs/cgroup/cgroup.procs", pid);
+		return rmdir(cg);
+	}
+	mp_sysctl_set("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(cg, 0755);
+	snprintf(name, sizeof(name), "%s/cgroup.procs", cg);
+	if (mp_sysctl_set(name, pid))
+		return -1;
+	snprintf(name, sizeof(name), "%s/memory.reclaim", cg);
+	return open(name, O_WRONLY | O_CLOEXEC);
+}
+
+static long swapped_out(void)
+{
+	char *p = mp_slurp("/proc/vmstat") > 0 ? strstr(mp_text, "\npswpout ") : NULL;
+
+	return p ? strtol(p + 9, NULL, 10) : -1;
+}
+
+TEST(threads_let_go)
+{
+	unsigned long rounds = 0;
+	long out = swapped_out();
+	pthread_t t[3];
+	time_t end;
+	int i, n = 2;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	shared = (char *)mp_window(MULTI) + MP_BASE_OFFSET;
+	reclaim_fd = mp_system() ? l_cgroup(true) : -1;
+	ASSERT_EQ(0, pthread_create(&t[0], NULL, l_pager, (void *)MADV_PAGEOUT));
+	ASSERT_EQ(0, pthread_create(&t[1], NULL, l_pager, (void *)MADV_COLD));
+	if (reclaim_fd >= 0) {
+		ASSERT_EQ(0, pthread_create(&t[n++], NULL, l_reclaimer, NULL));
+	}
+	for (end = time(NULL) + thread_seconds(); time(NULL) < end && !errors; rounds++)
+		l_round(rounds);
+	stop = 1;
+	for (i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+	out = swapped_out() - out;
+	TH_LOG("%lu rounds, %ld pages to swap%s", rounds, out, n > 2 ? "" : ", no reclaim");
+	if (reclaim_fd >= 0) {
+		close(reclaim_fd);
+		EXPECT_EQ(0, l_cgroup(false));
+	}
+	mp_clear();
+	ASSERT_EQ(0, errors);
+	/* Or nothing was at stake. */
+	if (getenv("MANYPROTS_SWAP")) {
+		ASSERT_LT(0, out);
+	}
+}
+
 TEST_HARNESS_MAIN

@@ -38,6 +38,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -169,6 +170,9 @@ static void mp_handler(int sig, siginfo_t *info, void *uc)
 {
 	if (!mp_armed) {
 		signal(sig, SIG_DFL);
+		/* What ended a test: the harness sends it on to who waits for that. */
+		if (info->si_code <= 0)
+			raise(sig);
 		return;
 	}
 	mp_fault_addr = info->si_addr;
@@ -835,6 +839,57 @@ static __mp_unused bool mp_page_is_zero(const char *addr)
 		if (have[i])
 			return false;
 	return true;
+}
+
+/* ---- uprobes ---- */
+
+#define MP_TRACEFS "/sys/kernel/tracing/"
+
+/* Adds to a file of tracefs, which each write is to be a line of. */
+static __mp_unused int mp_trace_put(const char *file, const char *text)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), MP_TRACEFS "%s", file);
+	return mp_sysctl_set(name, text);
+}
+
+static __mp_unused int mp_uprobe_end(void)
+{
+	int ret = mp_trace_put("events/manyprots/probe/enable", "0");
+
+	return mp_trace_put("uprobe_events", "-:manyprots/probe\n") ?: ret;
+}
+
+/*
+ * A breakpoint at @offset of the file, in every process that maps it so that it
+ * could run it.  Files of these tests have no path that they could be found by:
+ * through /proc.  0 or -errno; -ENODEV: there are no uprobes.
+ */
+static __mp_unused int mp_uprobe(int fd, unsigned long offset)
+{
+	char probe[128];
+	int ret;
+
+	mount("tracefs", MP_TRACEFS, "tracefs", 0, NULL);
+	if (access(MP_TRACEFS "uprobe_events", W_OK))
+		return -ENODEV;
+	/* What a test that failed may have left. */
+	mp_uprobe_end();
+	snprintf(probe, sizeof(probe), "p:manyprots/probe /proc/%d/fd/%d:0x%lx\n", getpid(), fd,
+		 offset);
+	ret = mp_trace_put("uprobe_events", probe);
+	if (!ret)
+		ret = mp_trace_put("events/manyprots/probe/enable", "1");
+	return ret;
+}
+
+/* How often it was hit, as uprobe_profile tells; -1: no such. */
+static __mp_unused long mp_uprobe_hits(void)
+{
+	char *p = mp_slurp(MP_TRACEFS "uprobe_profile") > 0 ? strstr(mp_text, " probe ") : NULL;
+
+	return p ? strtol(p + 7, NULL, 10) : -1;
 }
 
 /* ---- the layout that most tests use ---- */
