@@ -29,7 +29,9 @@
 #include <linux/cacheflush.h>
 #include <linux/fs.h>
 #include <linux/khugepaged.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/prctl.h>
@@ -38,6 +40,7 @@
 #include <linux/sysctl.h>
 #include <linux/uaccess.h>
 #include <linux/uprobes.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/vma_runs.h>
 
 #include "internal.h"
@@ -1359,18 +1362,24 @@ int manyprots_split_alike(struct mm_struct *mm, unsigned long start,
 	return manyprots_split_runs(mm, start, end);
 }
 
-/*
- * Is a range alike in what a run keeps, in its other flags and in its file, with
- * offsets that go on?  Of a process without runs stock knows best.
- */
+/* May two VMAs, view VMAs or not, be one, side by side?  As stock's merges ask. */
+static bool manyprots_alike(struct vm_area_struct *a, struct vm_area_struct *b)
+{
+	return !((a->vm_flags ^ b->vm_flags) & ~(VM_SOFTDIRTY | VM_MANYPROTS_AUTO)) &&
+		a->vm_file == b->vm_file &&
+		(!a->vm_file || b->vm_pgoff - a->vm_pgoff ==
+				(b->vm_start - a->vm_start) >> PAGE_SHIFT) &&
+		mpol_equal(vma_policy(a), vma_policy(b)) &&
+		is_mergeable_vm_userfaultfd_ctx(a, b->vm_userfaultfd_ctx) &&
+		anon_vma_name_eq(anon_vma_name(a), anon_vma_name(b));
+}
+
+/* Is all of a range so?  Of a process without runs stock knows best. */
 static bool manyprots_is_alike(struct mm_struct *mm, unsigned long start,
 			       unsigned long end)
 {
-	struct vm_area_struct *vma, view[1] __uninitialized;
-	vm_flags_t flags = 0, differ = ~(VM_SOFTDIRTY | VM_MANYPROTS_AUTO);
-	struct file *file = NULL;
+	struct vm_area_struct *vma, view[1] __uninitialized, first[1] __uninitialized;
 	unsigned long addr;
-	pgoff_t pgoff = 0;
 
 	if (!atomic_long_read(&mm->run_count))
 		return false;
@@ -1379,14 +1388,11 @@ static bool manyprots_is_alike(struct mm_struct *mm, unsigned long start,
 		if (!vma)
 			return false;
 		vma = vma_report_at(vma, addr, view);
-		if (addr == start) {
-			flags = vma->vm_flags;
-			file = vma->vm_file;
-			pgoff = vma->vm_pgoff - (vma->vm_start >> PAGE_SHIFT);
-		}
-		if (((vma->vm_flags ^ flags) & differ) || vma->vm_file != file ||
-		    (file && vma->vm_pgoff - (vma->vm_start >> PAGE_SHIFT) != pgoff))
+		if (addr == start)
+			memcpy(first, vma, sizeof(first));
+		if (!manyprots_alike(first, vma))
 			return false;
+		cond_resched();
 	}
 	return start < end;
 }
@@ -1403,7 +1409,7 @@ static bool manyprots_is_alike(struct mm_struct *mm, unsigned long start,
  * these merge.
  *
  * Context: mmap_lock held for writing.  VMA iterators become stale.
- * Return: 0, or -ENOMEM with @vmap stale.
+ * Return: 0, or the error of a split, with @vmap stale.
  */
 int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 		   unsigned long end)
@@ -1427,14 +1433,18 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 		if (prev) {
 			VMA_ITERATOR(vmi, mm, part->vm_start);
 
+			vm_flags_t dirty = part->vm_flags & VM_SOFTDIRTY;
+
 			vma_iter_load(&vmi);
 			merged = vma_merge_flags(&vmi, prev, part, part->vm_start,
 						 part->vm_end, part->vm_flags);
 			if (!merged)
 				break;
 			part = merged;
+			vm_flags_set(part, dirty);
 		}
 		prev = part;
+		cond_resched();
 	}
 	*vmap = vma_lookup(mm, start);
 	return 0;
@@ -1442,7 +1452,7 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 
 /*
  * As stock, whose splits and merges put back the breakpoints of all that they
- * touch, whether the page had been dropped or not.
+ * touch, where the page had been dropped.
  */
 static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
 					       unsigned long first, unsigned long last)
@@ -1450,9 +1460,8 @@ static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
 	struct vm_area_struct *part, view[1] __uninitialized;
 	unsigned long addr, end;
 
-	addr = vma_index_addr(vma, max(first, vma->vm_pgoff));
-	end = vma_index_addr(vma, min(last, vma_last_index(vma))) + PAGE_SIZE;
-	for (; addr < end; addr = part->vm_end) {
+	end = vma_index_addr(vma, last) + PAGE_SIZE;
+	for (addr = vma_index_addr(vma, first); addr < end; addr = part->vm_end) {
 		part = vma_report_at(vma, addr, view);
 		uprobe_mmap(part);
 	}
@@ -1486,7 +1495,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	struct vm_area_struct *merged, *real = vma_real(vma);
 	bool must = vma_is_view(vma);
 	struct vma_runs *runs;
-	struct vma_run run, old;
+	struct vma_run run, old, joined;
 	int error = -ENOMEM;
 	long more;
 
@@ -1504,6 +1513,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 		goto fail;
 	vma_runs_find(runs, vma_index(real, start), &run);
 	old = run;
+	vma_run_cut(&old, real->vm_pgoff, vma_last_index(real));
 	vma_run_cut(&run, vma_index(real, start), vma_index(real, end) - 1);
 	run.attr = (run.attr & ~(VMA_RUN_FLAGS | VMA_RUN_PKEY)) |
 		vma_run_attr(newflags);
@@ -1525,6 +1535,9 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 		/* What the VMA had in the map that is divided is not in its key. */
 		vma_runs_put(runs);
 		runs = vma_runs_begin(real);
+		/* A breakpoint may have been put back by the split. */
+		vma_runs_find(runs, run.first, &joined);
+		run.attr |= joined.attr & VMA_RUN_ANON;
 		error = vma_runs_apply(real, &runs, &run);
 		if (error)
 			goto fail;
@@ -1534,9 +1547,13 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	vma_start_write(real);
 	/* A huge page lies within one run: these may become bounds of runs. */
 	vma_adjust_trans_huge(real, start, end, 0);
+	vma_runs_find(runs, run.first, &joined);
+	vma_run_cut(&joined, real->vm_pgoff, vma_last_index(real));
 	vma_runs_publish(real, runs, more, false);
-	if (real->vm_file)
-		manyprots_put_back_probes(real, old.first, old.last);
+	if (real->vm_file && (run.last - run.first != old.last - old.first ||
+			      run.last - run.first != joined.last - joined.first))
+		manyprots_put_back_probes(real, min(old.first, joined.first),
+					  max(old.last, joined.last));
 
 	/* As where stock merges: a run may be large enough for huge pages now. */
 	if (!test_bit(MMF_VM_HUGEPAGE, &real->vm_mm->flags)) {

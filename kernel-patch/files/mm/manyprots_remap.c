@@ -52,16 +52,22 @@ struct manyprots_remap {
 };
 
 /*
- * Does @run, which is cut to the range, keep its pages?  exec maps what stock
- * maps anew: what is there is a breakpoint, which is set again.
+ * execve maps what stock maps anew, and nobody has written to it: a private page
+ * is a breakpoint, which is set again.
  */
+static bool manyprots_is_breakpoint(struct vm_area_struct *vma)
+{
+	return vma->anon_vma && current->in_execve;
+}
+
+/* Does @run, which is cut to the range, keep its pages? */
 static bool manyprots_keeps(const struct manyprots_remap *remap,
 			    struct vm_area_struct *vma,
 			    const struct vma_run *run)
 {
 	unsigned long offset = run->first - vma_index(vma, remap->start);
 
-	if (vma->anon_vma && current->in_execve)
+	if (manyprots_is_breakpoint(vma))
 		return false;
 	if (remap->zerofill)
 		return run->attr & VMA_RUN_ZEROFILL;
@@ -326,7 +332,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 					  remap->data, 0))
 			return -ENOMEM;
 		/* mmap() would lock what comes fresh, whatever the mapping is. */
-		if (mm->def_flags & VM_LOCKED_MASK & ~vma->vm_flags)
+		if ((mm->def_flags & VM_LOCKED) &&
+		    ((mm->def_flags ^ vma->vm_flags) & VM_LOCKED_MASK))
 			return -EINVAL;
 		if (!mlock_future_ok(mm, mm->def_flags,
 				     remap->renewed << PAGE_SHIFT))
@@ -356,7 +363,7 @@ static int manyprots_forget_breakpoints(struct manyprots_remap *remap,
 {
 	struct vma_run run;
 
-	if (!vma->anon_vma || !current->in_execve || remap->end >= vma->vm_end)
+	if (!manyprots_is_breakpoint(vma) || remap->end >= vma->vm_end)
 		return 0;
 	vma_runs_find(remap->runs, vma_index(vma, remap->end), &run);
 	vma_run_cut(&run, vma_index(vma, remap->end), vma_last_index(vma));
@@ -405,8 +412,9 @@ fail:
 }
 
 /*
- * Drop the pages that get another offset or kind, under the old map.  They go
- * as under mmap(MAP_FIXED), MMU notifiers are told so and markers go too.
+ * Drop the pages that get another offset or kind, under the old map, and the
+ * breakpoints that are forgotten.  They go as under mmap(MAP_FIXED), MMU notifiers
+ * are told so and markers go too.
  */
 static void manyprots_zap(const struct manyprots_remap *remap,
 			  struct vm_area_struct *vma)
@@ -428,6 +436,12 @@ static void manyprots_zap(const struct manyprots_remap *remap,
 
 			unmap_vmas(&tlb, &mas, vma, addr, end, end, true);
 		}
+	}
+	if (manyprots_is_breakpoint(vma) && remap->end < vma->vm_end) {
+		MA_STATE(mas, &mm->mm_mt, vma->vm_end, vma->vm_end);
+
+		unmap_vmas(&tlb, &mas, vma, remap->end, vma->vm_end, vma->vm_end,
+			   true);
 	}
 	tlb_finish_mmu(&tlb);
 }

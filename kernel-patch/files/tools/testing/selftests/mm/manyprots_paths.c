@@ -169,12 +169,14 @@ TEST_F(lib, uprobe)
 
 /*
  * A breakpoint whose page was dropped is put back when a part of the mapping that it
- * is in becomes another, and when they become alike.
+ * is in becomes another, and when they become alike; not when all of it changes, so
+ * that what was written over it stays.
  */
 TEST_F(lib, uprobe_put_back)
 {
 	struct mp_pair *p = &self->p;
 	int i, prot;
+	long hits;
 
 	if (!mp_system() || !is_return(p, LIB_RX))
 		SKIP(return, "needs a system of its own, and code");
@@ -182,8 +184,6 @@ TEST_F(lib, uprobe_put_back)
 	if (i)
 		SKIP(return, "no uprobes, or none in such a file: %d", i);
 	for (prot = R; prot; prot = prot == R ? RX : 0) {
-		long hits;
-
 		ASSERT_EQ(0, mp_both(p, madvise(b + LIB_RX * PS, PS, MADV_DONTNEED)));
 		hits = mp_uprobe_hits();
 		ASSERT_EQ(0, mp_both(p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
@@ -192,6 +192,12 @@ TEST_F(lib, uprobe_put_back)
 		ASSERT_EQ(0, mp_both(p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
 		EXPECT_EQ(hits + 2, mp_uprobe_hits());
 	}
+	hits = mp_uprobe_hits();
+	ASSERT_EQ(0, mp_both(p, mprotect(b + LIB_RX * PS, (LIB_RO - LIB_RX) * PS, RW | X)));
+	mp_both(p, mp_put(b + LIB_RX * PS + MP_RET_OFFSET, *MP_RET));
+	ASSERT_EQ(0, mp_both(p, mprotect(b + LIB_RX * PS, (LIB_RO - LIB_RX) * PS, RX)));
+	ASSERT_EQ(0, mp_both(p, mp_exec(b + LIB_RX * PS + MP_RET_OFFSET)));
+	EXPECT_EQ(hits, mp_uprobe_hits());
 	ASSERT_EQ(0, mp_uprobe_end());
 	ASSERT_EQ(0, mp_same(MP_NOSMAPS));
 }
