@@ -135,10 +135,14 @@ glibc-hardcoded: build/glibc-hardcoded/built
 build/glibc-hardcoded/built: build/src/glibc-patched.stamp mk/glibc
 	@mk/step glibc-hardcoded mk/glibc hardcoded
 
-tools: $(patsubst tools/%.c,build/tools/%,$(wildcard tools/*.c))
+# A tool is a file, or the files of a directory.
+tools: $(patsubst tools/%.c,build/tools/%,$(wildcard tools/*.c)) build/tools/vmas
 build/tools/%: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -o $@ $<
+build/tools/vmas: $(sort $(wildcard tools/vmas/*.[ch]))
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -o $@ $(filter %.c,$^)
 
 all: um x86_64 stock glibc tools
 
