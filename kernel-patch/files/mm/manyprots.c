@@ -1452,16 +1452,26 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 
 /*
  * As stock, whose splits and merges put back the breakpoints of all that they
- * touch, where the page had been dropped.
+ * touch, where the page had been dropped.  @old is the run that @run was cut out of.
  */
 static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
-					       unsigned long first, unsigned long last)
+					       struct vma_run *old,
+					       const struct vma_run *run)
 {
 	struct vm_area_struct *part, view[1] __uninitialized;
 	unsigned long addr, end;
+	struct vma_run joined;
 
-	end = vma_index_addr(vma, last) + PAGE_SIZE;
-	for (addr = vma_index_addr(vma, first); addr < end; addr = part->vm_end) {
+	vma_run_cut(old, vma->vm_pgoff, vma_last_index(vma));
+	vma_runs_find(vma->vm_runs, run->first, &joined);
+	vma_run_cut(&joined, vma->vm_pgoff, vma_last_index(vma));
+	if (run->last - run->first == old->last - old->first &&
+	    run->last - run->first == joined.last - joined.first)
+		return;
+
+	addr = vma_index_addr(vma, min(old->first, joined.first));
+	end = vma_index_addr(vma, max(old->last, joined.last)) + PAGE_SIZE;
+	for (; addr < end; addr = part->vm_end) {
 		part = vma_report_at(vma, addr, view);
 		uprobe_mmap(part);
 	}
@@ -1495,7 +1505,7 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	struct vm_area_struct *merged, *real = vma_real(vma);
 	bool must = vma_is_view(vma);
 	struct vma_runs *runs;
-	struct vma_run run, old, joined;
+	struct vma_run run, old;
 	int error = -ENOMEM;
 	long more;
 
@@ -1513,7 +1523,6 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 		goto fail;
 	vma_runs_find(runs, vma_index(real, start), &run);
 	old = run;
-	vma_run_cut(&old, real->vm_pgoff, vma_last_index(real));
 	vma_run_cut(&run, vma_index(real, start), vma_index(real, end) - 1);
 	run.attr = (run.attr & ~(VMA_RUN_FLAGS | VMA_RUN_PKEY)) |
 		vma_run_attr(newflags);
@@ -1536,8 +1545,8 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 		vma_runs_put(runs);
 		runs = vma_runs_begin(real);
 		/* A breakpoint may have been put back by the split. */
-		vma_runs_find(runs, run.first, &joined);
-		run.attr |= joined.attr & VMA_RUN_ANON;
+		vma_runs_find(runs, run.first, &old);
+		run.attr |= old.attr & VMA_RUN_ANON;
 		error = vma_runs_apply(real, &runs, &run);
 		if (error)
 			goto fail;
@@ -1547,13 +1556,9 @@ struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 	vma_start_write(real);
 	/* A huge page lies within one run: these may become bounds of runs. */
 	vma_adjust_trans_huge(real, start, end, 0);
-	vma_runs_find(runs, run.first, &joined);
-	vma_run_cut(&joined, real->vm_pgoff, vma_last_index(real));
 	vma_runs_publish(real, runs, more, false);
-	if (real->vm_file && (run.last - run.first != old.last - old.first ||
-			      run.last - run.first != joined.last - joined.first))
-		manyprots_put_back_probes(real, min(old.first, joined.first),
-					  max(old.last, joined.last));
+	if (real->vm_file && test_bit(MMF_HAS_UPROBES, &real->vm_mm->flags))
+		manyprots_put_back_probes(real, &old, &run);
 
 	/* As where stock merges: a run may be large enough for huge pages now. */
 	if (!test_bit(MMF_VM_HUGEPAGE, &real->vm_mm->flags)) {

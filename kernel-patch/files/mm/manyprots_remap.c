@@ -315,7 +315,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	/* mmap() does not count what it replaces; exec maps what was free. */
 	if (keep || current->in_execve) {
 		remap->data += remap->renewed_data;
-		remap->renewed = remap->renewed_data = 0;
+		remap->renewed = 0;
+		remap->renewed_data = 0;
 		/* As mprotect_fixup(): only the limit on data counts. */
 		if (data > 0 &&
 		    !manyprots_may_expand(mm, VM_WRITE, remap->data, data) &&
