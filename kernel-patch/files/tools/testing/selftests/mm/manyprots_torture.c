@@ -651,6 +651,8 @@ TEST(threads_map)
 	pthread_t t[ARRAY_SIZE(fn)];
 	size_t i;
 
+	if (mp_stock)
+		SKIP(return, "feature off");
 	dirty_fd = mp_file(MP_TMP, 0);
 	ASSERT_GE(dirty_fd, 0);
 	for (i = 0; i < D_FILE_PAGES; i++) {
