@@ -67,11 +67,12 @@ forget() {
 	files_of "$1" "$2" \( -name '*.test-result' -o -name '*.out' \) -exec rm -f {} +
 }
 
-# results OBJ PART: "TEST RESULT" lines. Not of locales and message catalogs, which
-# are made once, for whatever part needs them first, and not again.
+# results OBJ PART: "TEST RESULT" lines. Not of locales, message catalogs and time
+# zones, which are made once, for whatever part needs them first, and not again.
 results() {
 	files_of "$1" "$2" -name '*.test-result' -exec cat {} + |
-		sed -n '/\/LC_CTYPE$/d; /\.cat$/d; s/^\([A-Z]*\): \(.*\)$/\2 \1/p' | LC_ALL=C sort
+		sed -n '/\/LC_CTYPE$/d; /\.cat$/d; /: timezone\/testdata\//d
+		s/^\([A-Z]*\): \(.*\)$/\2 \1/p' | LC_ALL=C sort
 }
 
 # once LOG OBJ TEST [COMMAND]...: runs a test by way of COMMAND and prints the
