@@ -1432,7 +1432,6 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 		}
 		if (prev) {
 			VMA_ITERATOR(vmi, mm, part->vm_start);
-
 			vm_flags_t dirty = part->vm_flags & VM_SOFTDIRTY;
 
 			vma_iter_load(&vmi);
