@@ -15,7 +15,7 @@
 /* An ELF file, by its headers. */
 struct elf_shape {
 	bool by_loader;		/* ld.so can map it: a dynamic section */
-	bool by_kernel;		/* execve can: an interpreter, or static */
+	bool by_kernel;		/* execve can: an interpreter that is there, or static */
 	bool pie;		/* mapped at any address */
 	uint64_t lo, hi;	/* whole pages, as linked */
 	char text[160];		/* "R RX R RW +relro +bss" */

@@ -2,6 +2,7 @@
 /* What an ELF file's headers say of how it will be mapped. */
 #include <elf.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,10 +84,22 @@ static bool has_textrel(int fd, const Elf64_Phdr *dynamic)
 	return false;
 }
 
+/* A program may name one that this system, or a guest of it, has not. */
+static bool has_interpreter(int fd, const Elf64_Phdr *interp)
+{
+	char path[PATH_MAX];
+
+	if (!interp->p_filesz || interp->p_filesz > sizeof(path) ||
+	    pread(fd, path, interp->p_filesz, interp->p_offset) != (ssize_t)interp->p_filesz ||
+	    path[interp->p_filesz - 1])
+		return false;
+	return !access(path, X_OK);
+}
+
 bool elf_read(const char *path, struct elf_shape *shape)
 {
 	Elf64_Phdr ph[MAX_PHDRS], load[MAX_PHDRS];
-	bool interp = false, dynamic = false, relro = false, bss = false;
+	bool program = false, dynamic = false, relro = false, bss = false;
 	bool holes = false, stack = false, textrel = false, cleared = false;
 	uint64_t align = 0;
 	Elf64_Ehdr eh;
@@ -112,7 +125,7 @@ bool elf_read(const char *path, struct elf_shape *shape)
 	shape->lo = UINT64_MAX;
 	for (int i = 0; i < eh.e_phnum; i++) {
 		switch (ph[i].p_type) {
-		case PT_INTERP:		interp = true; break;
+		case PT_INTERP:		program = has_interpreter(fd, &ph[i]); break;
 		/* A file with nothing but debug information has it empty. */
 		case PT_DYNAMIC:
 			dynamic = ph[i].p_filesz;
@@ -157,7 +170,7 @@ bool elf_read(const char *path, struct elf_shape *shape)
 		eh.e_type == ET_EXEC ? ", ET_EXEC" : "", textrel ? ", textrel" : "",
 		cleared ? ", cleared" : "");
 	shape->by_loader = dynamic;
-	shape->by_kernel = interp || !dynamic;
+	shape->by_kernel = program || !dynamic;
 	shape->pie = eh.e_type == ET_DYN;
 	shape->why_loader = judge_loader(&eh, load, n);
 	shape->why_kernel = judge_kernel(load, n, stack);
