@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host's side of guest/run: starts the virtual machine, ties our standard
- * streams to the guest's command over the channel, keeps the time limit, reads
- * the console log and removes the run directory.
+ * streams to the guest's command over the channel, keeps the time limit, has the
+ * console log read (console.c) and removes the run directory.
  *
- * usage: relay -d RUNDIR [-c CONSOLE] [-t SECONDS] [-f] [-m MEMDIR] -- MACHINE [ARG]...
+ * usage: relay -d RUNDIR [-c CONSOLE] [-t SECONDS] [-f] -- MACHINE [ARG]...
  *
  *   -d  the run directory; removed at the end
  *   -c  where the console log goes; default RUNDIR/console
@@ -37,10 +37,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "proto.h"
 
 #define INLINE_MAX	256		/* bytes of stdin worth a file with -f */
-#define SHOW_MAX	(256 * 1024)	/* bytes of console log to show */
 
 /**
  * struct out - bytes for one of our output streams
@@ -77,24 +77,14 @@ static size_t sendmax;
 static struct termios saved_tio;
 static bool raw_tty;
 
-static void __attribute__((format(printf, 1, 2))) complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("guest/run: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
 static int remove_one(const char *path, const struct stat *st, int type,
 		      struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
 	(void)ftw;
-	return remove(path) && errno != ENOENT ? 0 : 0;
+	remove(path);
+	return 0;
 }
 
 /* Ends the machine with all its processes, and waits for them. */
@@ -494,111 +484,6 @@ static void relay(void)
 	}
 }
 
-static bool starts(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
-}
-
-/**
- * is_report() - does a line of the console log tell of a kernel fault?
- * @line: the message, without time stamp
- *
- * Lines that a program can cause without the kernel being wrong (segfault,
- * out of memory, general protection "traps:") are no reports.
- */
-static bool is_report(const char *line)
-{
-	static const char * const at_start[] = {
-		"Kernel panic", "BUG: ", "WARNING: ", "Oops", "UBSAN: ",
-		"kernel BUG at ", "INFO: rcu", "rcu: INFO: ", "INFO: task ",
-		"INFO: trying to register non-static key", "INFO: lockdep ",
-		"watchdog: BUG: ", "general protection fault",
-		"Unable to handle kernel", "Bad page map", "ODEBUG: ",
-		"page dumped because: ", "stack segment: ", "divide error: ",
-		"int3: ", "invalid opcode: ", "double fault: ",
-		"PANIC: double fault", "Kernel mode fault at",
-		"Internal error: ", "DEBUG_LOCKS_WARN_ON",
-	};
-	static const char * const inside[] = {
-		" kernel BUG at ", "suspicious RCU usage", ": nobody cared",
-		"new suspected memory leaks", "possible circular locking",
-		"inconsistent lock state", "detected stalls on", "self-detected stall",
-		"kernel NULL pointer dereference", "BUG: KASAN", "BUG: KFENCE",
-		"BUG: KCSAN", "corrupted stack end detected", "list_add corruption",
-		"list_del corruption", "refcount_t: ",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(at_start) / sizeof(*at_start); i++)
-		if (starts(line, at_start[i]))
-			return true;
-	for (i = 0; i < sizeof(inside) / sizeof(*inside); i++)
-		if (strstr(line, inside[i]))
-			return true;
-	return false;
-}
-
-/* "[    1.234567][  T12] text" -> "text" */
-static const char *message(const char *line)
-{
-	while (*line == '[') {
-		const char *end = strchr(line, ']');
-
-		if (!end)
-			break;
-		line = end + 1;
-		while (*line == ' ')
-			line++;
-	}
-	return line;
-}
-
-/**
- * check_console() - look for reports of the kernel in the console log
- * @show: print the log even without a report
- *
- * Return: true if there was one; the log is then printed to stderr.
- */
-static bool check_console(bool show)
-{
-	FILE *f = fopen(console, "r");
-	char *line = NULL, *first = NULL;
-	long size, from = 0;
-	size_t max = 0;
-	ssize_t n;
-
-	if (!f)
-		return false;
-	while (!first && (n = getline(&line, &max, f)) > 0) {
-		while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-			line[--n] = '\0';
-		if (is_report(message(line)))
-			first = strdup(line);
-	}
-	if (first || show) {
-		fseek(f, 0, SEEK_END);
-		size = ftell(f);
-		if (size > SHOW_MAX)
-			from = size - SHOW_MAX;
-		fseek(f, from, SEEK_SET);
-		if (first)
-			complain("the kernel reported: %s", first);
-		fprintf(stderr, "---- console log%s ----\n",
-			from ? " (its end)" : "");
-		while ((n = getline(&line, &max, f)) > 0) {
-			while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-				n--;
-			fprintf(stderr, "%.*s\n", (int)n, line);
-		}
-		fprintf(stderr, "---- end of console log ----\n");
-	}
-	fclose(f);
-	n = first != NULL;
-	free(first);
-	free(line);
-	return n;
-}
-
 static void set_signals(void)
 {
 	static const int sigs[] = {
@@ -696,8 +581,8 @@ int main(int argc, char **argv)
 		while (outs[i].len && !outs[i].closed && !got_signal && !timed_out)
 			write_out(i);
 	restore_tty();
-	report = check_console(!have_status && !error && !timed_out &&
-			       !got_signal);
+	report = console_reports(console, !have_status && !error && !timed_out &&
+				 !got_signal);
 	if (error) {
 		complain("%s", error);
 		status = STATUS_RUNNER;
