@@ -212,7 +212,7 @@ static int maps_of_cat(int mode, char *text, size_t size)
 	if (!pid) {
 		dup2(pipes[1], 1);
 		personality(ADDR_NO_RANDOMIZE);
-		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
+		prctl(PR_SET_MANYPROTS, mode, 0, 0, 0);
 		execl("/bin/cat", "cat", "/proc/self/maps", "/proc/self/status", NULL);
 		_exit(127);
 	}
@@ -339,22 +339,29 @@ static int make_image(const struct image *i)
 	return fd;
 }
 
+/* The calling process is the program in @fd, in a mode. */
+static void become_image(int fd, int mode)
+{
+	char *args[] = { "image", NULL };
+
+	personality(ADDR_NO_RANDOMIZE);
+	prctl(PR_SET_MANYPROTS, mode, 0, 0, 0);
+	fexecve(fd, args, args + 1);
+	_exit(127);
+}
+
 /* What becomes of the program in @fd, run in a mode with a limit on its data. */
 static int run_image(int fd, int mode, unsigned long limit)
 {
 	struct rlimit data = { limit, limit };
-	char *args[] = { "image", NULL };
 	int status;
 	pid_t pid;
 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		personality(ADDR_NO_RANDOMIZE);
-		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
 		setrlimit(RLIMIT_DATA, &data);
-		fexecve(fd, args, args + 1);
-		_exit(127);
+		become_image(fd, mode);
 	}
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
@@ -406,20 +413,16 @@ TEST(program_over_its_stack)
 static pid_t stopped_image(int fd, int mode, const char *dir)
 {
 	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
-	char *args[] = { "image", NULL };
 	int status;
 	pid_t pid;
 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		personality(ADDR_NO_RANDOMIZE);
-		prctl(0x4d505200 /* PR_SET_MANYPROTS */, mode, 0, 0, 0);
 		if (dir && (chdir(dir) || setrlimit(RLIMIT_CORE, &core)))
 			_exit(126);
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
-		fexecve(fd, args, args + 1);
-		_exit(127);
+		become_image(fd, mode);
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		return -1;

@@ -11,11 +11,6 @@
 #include "manyprots_util.h"
 #include <pthread.h>
 
-#ifndef PR_SET_MANYPROTS
-#define PR_SET_MANYPROTS 0x4d505200
-#define PR_GET_MANYPROTS 0x4d505201
-#endif
-
 #define FOLLOW (-1)
 #define PAGES 64
 
