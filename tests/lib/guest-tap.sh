@@ -12,16 +12,7 @@ tap_from() {
 	tap_dir=$(mktemp -d "${TMPDIR:-/tmp}/tap-from.XXXXXX") || exit 99
 	"$@" >"$tap_dir/out" 2>"$tap_dir/err" </dev/null
 	tap_rc=$?
-	while IFS= read -r line; do
-		case $line in
-		'ok - '*)	tap_result "ok - $tap_what: ${line#ok - }";;
-		# known, and no failure of this script either
-		'not ok - '*'# TODO '*) tap_result "not ok - $tap_what: ${line#not ok - }";;
-		'not ok - '*)	not_ok "$tap_what: ${line#not ok - }";;
-		'1..'*)		;;
-		*)		printf '%s\n' "$line";;
-		esac
-	done <"$tap_dir/out"
+	tap_lines "$tap_dir/out" "$tap_what: "
 	if ! grep -q '^1\.\.' "$tap_dir/out" || [ "$tap_rc" -gt 1 ]; then
 		not_ok "$tap_what: it ends as it should" "exit status $tap_rc"
 		sed 's/^/#   /' "$tap_dir/err"
