@@ -21,9 +21,12 @@
  * write-locked and the VMA out of the tree.  A change of protection is
  * published before the page tables are changed.  Readers hold mmap_lock, the
  * VMA lock or i_mmap_rwsem, or call vma_page_prot_at() under the page table
- * lock.  A published map is immutable, but for the ANON bits: they are set
- * with mmap_lock or the VMA lock held for reading, where stock would give the
- * equivalent VMA its anon_vma, and page_table_lock serialises that.
+ * lock.  A published map is immutable, but for the ANON bits: they are set with
+ * mmap_lock held for reading (a fault under the VMA lock takes it for that),
+ * where stock would give the equivalent VMA its anon_vma.  A map that others
+ * share is replaced by a copy that differs in the bit only.  page_table_lock
+ * serialises both, and as vm_runs can change under readers of mmap_lock so,
+ * they use it under RCU.
  */
 #include <linux/binfmts.h>
 #include <linux/cacheflush.h>
@@ -582,7 +585,8 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma)
  * would be missed, so a walk does not see a change: stock takes the lock to
  * split and merge, too.
  *
- * Context: mmap_lock held for writing, @vma write-locked; takes i_mmap_rwsem.
+ * Context: mmap_lock held for writing, @vma write-locked; takes i_mmap_rwsem, which
+ * the caller holds with @left.
  */
 void vma_runs_publish(struct vm_area_struct *vma, struct vma_runs *runs,
 		      long more, bool left)
@@ -623,6 +627,7 @@ struct address_space *vma_leave_i_mmap(struct vm_area_struct *vma)
 {
 	struct address_space *mapping;
 
+	vma_assert_write_locked(vma);
 	if (!vma->vm_file)
 		return NULL;
 	mapping = vma->vm_file->f_mapping;
@@ -644,6 +649,7 @@ void vma_enter_i_mmap(struct vm_area_struct *vma,
 {
 	if (!mapping)
 		return;
+	i_mmap_assert_write_locked(mapping);
 	if (vma->vm_file)
 		vma_interval_tree_insert(vma, &mapping->i_mmap);
 	flush_dcache_mmap_unlock(mapping);
@@ -1082,9 +1088,10 @@ static void manyprots_demote(struct vm_area_struct *vma)
  * bounds the number of VMAs by what stock has.
  *
  * So it is demoted when somebody comes who can do something with the ordinary
- * VMA: when it is next to what it may merge with, when mprotect() changes all
- * of it, as then stock looks for neighbours too, and when it is moved or
- * resized (manyprots_isolate()).  None of these is what alternates.
+ * VMA: when it is next to what it may merge with, when mprotect() or advice
+ * changes all of it, as then stock looks for neighbours too, when something is
+ * set for a part of it (manyprots_part()), and where a part must stand alone, to
+ * be moved for instance (manyprots_isolate()).  None of these is what alternates.
  */
 
 /**
@@ -1093,9 +1100,11 @@ static void manyprots_demote(struct vm_area_struct *vma)
  * @flags: vm_flags of what is next to it
  * @file: the file of that, or NULL
  *
- * What it may merge with is next to it, or is going to be.
+ * What it may merge with is next to it, or is going to be.  Not a question only:
+ * the VMA changes.
  *
- * Context: mmap_lock held for writing.
+ * Context: mmap_lock held for writing; takes i_mmap_rwsem and the lock of the
+ * anon_vma, may sleep.
  * Return: true if @vma is an ordinary VMA now, which others judge.
  */
 bool manyprots_demote_to_merge(struct vm_area_struct *vma, vm_flags_t flags,
@@ -1183,7 +1192,8 @@ static struct vma_runs *manyprots_pick_runs(struct vm_area_struct *vma)
 /*
  * Both halves of a split share the map.  A small one would keep the runs of a
  * large one, which nobody counts, for as long as it lives: it gets a map of its
- * own when more than half of the map is not its own.
+ * own when more than half of the map, and more than 16 runs, half a node, are not
+ * its own.  To pick a run copies a path, so that up to one in 128 are picked.
  */
 static void manyprots_trim(struct vm_area_struct *vma)
 {
@@ -1453,9 +1463,9 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
  * As stock, whose splits and merges put back the breakpoints of all that they
  * touch, where the page had been dropped.  @old is the run that @run was cut out of.
  */
-static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
-					       struct vma_run *old,
-					       const struct vma_run *run)
+static noinline_for_stack
+void manyprots_put_back_probes(struct vm_area_struct *vma, struct vma_run *old,
+			       const struct vma_run *run)
 {
 	struct vm_area_struct *part, view[1] __uninitialized;
 	unsigned long addr, end;
@@ -1491,7 +1501,8 @@ static noinline void manyprots_put_back_probes(struct vm_area_struct *vma,
  * Context: mmap_lock held for writing.
  * Return: a view VMA of the range as it is afterwards; the ordinary VMA that
  * it is merged with; NULL if this ordinary VMA must be changed as stock does;
- * or an ERR_PTR with nothing changed.
+ * or an ERR_PTR with no protection changed; over vm.max_run_count the VMA may have
+ * been split.
  */
 struct vm_area_struct *manyprots_mprotect(struct vma_iterator *vmi,
 					  struct vm_area_struct *prev,

@@ -30,7 +30,7 @@
 
 /* RWSEM_WRITER_LOCKED and RWSEM_OWNER_FLAGS_MASK of kernel/locking/rwsem.c */
 #define MMAP_LOCK_WRITER	1UL
-#define MMAP_LOCK_OWNER_FLAGS	7UL
+#define MMAP_LOCK_OWNER_FLAGS	3UL
 
 /* Is somebody else changing the address space? */
 static bool mm_is_changing(struct mm_struct *mm)

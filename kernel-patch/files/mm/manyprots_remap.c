@@ -36,6 +36,7 @@ struct manyprots_remap {
 	unsigned long prot;	/* PROT_* bits as asked for */
 	pgoff_t pgoff;		/* file page offset of @start */
 	bool anonymous;		/* MAP_ANONYMOUS was asked for */
+	bool exec;		/* execve maps a program, which nobody wrote to */
 	bool zerofill;		/* the pages are anonymous memory afterwards */
 
 	struct vma_runs *runs;	/* the new map */
@@ -51,13 +52,11 @@ struct manyprots_remap {
 	long renewed_data;	/* what they are going to add to @data */
 };
 
-/*
- * execve maps what stock maps anew, and nobody has written to it: a private page
- * is a breakpoint, which is set again.
- */
-static bool manyprots_is_breakpoint(struct vm_area_struct *vma)
+/* A private page of what execve maps is a breakpoint, which is set again. */
+static bool manyprots_is_breakpoint(const struct manyprots_remap *remap,
+				    struct vm_area_struct *vma)
 {
-	return vma->anon_vma && current->in_execve;
+	return vma->anon_vma && remap->exec;
 }
 
 /* Does @run, which is cut to the range, keep its pages? */
@@ -67,7 +66,7 @@ static bool manyprots_keeps(const struct manyprots_remap *remap,
 {
 	unsigned long offset = run->first - vma_index(vma, remap->start);
 
-	if (manyprots_is_breakpoint(vma))
+	if (manyprots_is_breakpoint(remap, vma))
 		return false;
 	if (remap->zerofill)
 		return run->attr & VMA_RUN_ZEROFILL;
@@ -255,6 +254,80 @@ static bool manyprots_may_expand(struct mm_struct *mm, vm_flags_t flags,
 }
 
 /*
+ * What is kept is accounted as mprotect_fixup() does, else as mmap().  Adds
+ * VM_ACCOUNT to the flags that a run is going to have.
+ */
+static void manyprots_plan_charge(struct manyprots_remap *remap,
+				  struct vm_area_struct *vma, bool keep,
+				  bool anon, vm_flags_t old, vm_flags_t *access,
+				  long pages)
+{
+	if (*access & VM_WRITE) {
+		if (keep && (old & (VM_ACCOUNT | VM_WRITE)))
+			*access |= old & VM_ACCOUNT;
+		else if (!(vma->vm_flags & (VM_NORESERVE | VM_SHARED)))
+			*access |= VM_ACCOUNT;
+	} else if (keep && !(remap->zerofill && !anon) && !remap->exec) {
+		/* What execve maps writable first has not been data yet. */
+		*access |= old & VM_ACCOUNT;
+	}
+	remap->charge += (!!(*access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
+	if (!keep && (*access & VM_ACCOUNT))
+		remap->fresh += pages;
+	if (*access & ~old & VM_ACCOUNT)
+		remap->most = max_t(unsigned long, remap->most, pages);
+	remap->most = max(remap->most, remap->fresh);
+}
+
+/* RLIMIT_DATA, of pages that are kept and of pages that come fresh. */
+static int manyprots_plan_data(struct manyprots_remap *remap,
+			       struct vm_area_struct *vma, bool keep,
+			       vm_flags_t old, vm_flags_t access, long pages)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	long data = 0;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		data = (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
+	/* mmap() does not count what it replaces; exec maps what was free. */
+	if (keep || remap->exec) {
+		remap->data += remap->renewed_data;
+		remap->renewed = 0;
+		remap->renewed_data = 0;
+		/* As mprotect_fixup(): only the limit on data counts. */
+		if (data > 0 &&
+		    !manyprots_may_expand(mm, VM_WRITE, remap->data, data) &&
+		    (remap->exec || may_expand_vm(mm, VM_NONE, data)))
+			return -ENOMEM;
+		remap->data += data;
+	} else {
+		remap->renewed_data += data;
+	}
+	return 0;
+}
+
+/* What mmap() asks of pages that come fresh; neighbours are one mmap(). */
+static int manyprots_plan_fresh(struct manyprots_remap *remap,
+				struct vm_area_struct *vma, vm_flags_t access,
+				long pages)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	remap->renewed += pages;
+	if (!manyprots_may_expand(mm, access | (vma->vm_flags & VM_SHARED),
+				  remap->data, 0))
+		return -ENOMEM;
+	/* mmap() would lock what comes fresh, whatever the mapping is. */
+	if ((mm->def_flags & VM_LOCKED) &&
+	    ((mm->def_flags ^ vma->vm_flags) & VM_LOCKED_MASK))
+		return -EINVAL;
+	if (!mlock_future_ok(mm, mm->def_flags, remap->renewed << PAGE_SHIFT))
+		return -EAGAIN;
+	remap->moved = true;
+	return 0;
+}
+
+/*
  * Find out what becomes of one run, which is cut to the range, and put that
  * into the new map.
  */
@@ -272,10 +345,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 		.last = run->last,
 		.attr = remap->zerofill ? VMA_RUN_ZEROFILL : 0,
 	};
-	struct mm_struct *mm = vma->vm_mm;
 	vm_flags_t access, mayflags;
 	int error;
-	long data;
 
 	mayflags = vma->vm_flags;
 	if (remap->zerofill)
@@ -293,54 +364,12 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (!arch_validate_flags(access))
 		return -EINVAL;
 
-	/* What is kept is accounted as mprotect_fixup() does, else as mmap(). */
-	if (access & VM_WRITE) {
-		if (keep && (old & (VM_ACCOUNT | VM_WRITE)))
-			access |= old & VM_ACCOUNT;
-		else if (!(vma->vm_flags & (VM_NORESERVE | VM_SHARED)))
-			access |= VM_ACCOUNT;
-	} else if (keep && !(remap->zerofill && !anon) && !current->in_execve) {
-		/* What execve maps writable first has not been data yet. */
-		access |= old & VM_ACCOUNT;
-	}
-	remap->charge += (!!(access & VM_ACCOUNT) - !!(old & VM_ACCOUNT)) * pages;
-	if (!keep && (access & VM_ACCOUNT))
-		remap->fresh += pages;
-	if (access & ~old & VM_ACCOUNT)
-		remap->most = max_t(unsigned long, remap->most, pages);
-	remap->most = max(remap->most, remap->fresh);
-	data = 0;
-	if (!(vma->vm_flags & VM_SHARED))
-		data = (!!(access & VM_WRITE) - !!(old & VM_WRITE)) * pages;
-	/* mmap() does not count what it replaces; exec maps what was free. */
-	if (keep || current->in_execve) {
-		remap->data += remap->renewed_data;
-		remap->renewed = 0;
-		remap->renewed_data = 0;
-		/* As mprotect_fixup(): only the limit on data counts. */
-		if (data > 0 &&
-		    !manyprots_may_expand(mm, VM_WRITE, remap->data, data) &&
-		    (current->in_execve || may_expand_vm(mm, VM_NONE, data)))
-			return -ENOMEM;
-		remap->data += data;
-	} else {
-		remap->renewed_data += data;
-	}
-	if (!keep) {
-		remap->renewed += pages;
-		/* Neighbours are one mmap(). */
-		if (!manyprots_may_expand(mm, access | (vma->vm_flags & VM_SHARED),
-					  remap->data, 0))
-			return -ENOMEM;
-		/* mmap() would lock what comes fresh, whatever the mapping is. */
-		if ((mm->def_flags & VM_LOCKED) &&
-		    ((mm->def_flags ^ vma->vm_flags) & VM_LOCKED_MASK))
-			return -EINVAL;
-		if (!mlock_future_ok(mm, mm->def_flags,
-				     remap->renewed << PAGE_SHIFT))
-			return -EAGAIN;
-		remap->moved = true;
-	}
+	manyprots_plan_charge(remap, vma, keep, anon, old, &access, pages);
+	error = manyprots_plan_data(remap, vma, keep, old, access, pages);
+	if (!error && !keep)
+		error = manyprots_plan_fresh(remap, vma, access, pages);
+	if (error)
+		return error;
 	/* mmap() populates, mprotect() only what becomes private and writable. */
 	if (!keep || (access & ~old & VM_WRITE && !(vma->vm_flags & VM_SHARED))) {
 		if (!remap->populated)
@@ -364,7 +393,7 @@ static int manyprots_forget_breakpoints(struct manyprots_remap *remap,
 {
 	struct vma_run run;
 
-	if (!manyprots_is_breakpoint(vma) || remap->end >= vma->vm_end)
+	if (!manyprots_is_breakpoint(remap, vma) || remap->end >= vma->vm_end)
 		return 0;
 	vma_runs_find(remap->runs, vma_index(vma, remap->end), &run);
 	vma_run_cut(&run, vma_index(vma, remap->end), vma_last_index(vma));
@@ -438,7 +467,7 @@ static void manyprots_zap(const struct manyprots_remap *remap,
 			unmap_vmas(&tlb, &mas, vma, addr, end, end, true);
 		}
 	}
-	if (manyprots_is_breakpoint(vma) && remap->end < vma->vm_end) {
+	if (manyprots_is_breakpoint(remap, vma) && remap->end < vma->vm_end) {
 		MA_STATE(mas, &mm->mm_mt, vma->vm_end, vma->vm_end);
 
 		unmap_vmas(&tlb, &mas, vma, remap->end, vma->vm_end, vma->vm_end,
@@ -578,7 +607,7 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
 	if (IS_ENABLED(CONFIG_SECURITY) && (file->f_mode & FMODE_BACKING)) {
 		opened = dentry_open(file_user_path(file),
 				     O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY |
-				     (current->in_execve ? __FMODE_EXEC : 0),
+				     (remap->exec ? __FMODE_EXEC : 0),
 				     current_cred());
 		if (IS_ERR(opened))
 			return PTR_ERR(opened);
@@ -624,6 +653,7 @@ long manyprots_remap(unsigned long start, unsigned long size,
 		.prot = prot,
 		.pgoff = pgoff,
 		.anonymous = flags & MAP_ANONYMOUS,
+		.exec = current->in_execve,
 	};
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;

@@ -761,7 +761,7 @@ struct vma_run_piece {
 	u32 nr;
 };
 
-/* A change makes at most this many entries on each level. */
+/* A change makes at most this many runs, and this many nodes on each level. */
 #define VMA_RUN_CHANGE_MAX	3
 
 struct vma_run_change {
@@ -1290,7 +1290,9 @@ struct vma_runs *vma_runs_create(unsigned long first, pgoff_t pgoff, u32 attr)
  * leaves the VMA where it is in i_mmap.  A change of offset may leave it
  * larger than needed.
  *
- * Takes time and memory in proportion to the logarithm of the number of runs.
+ * Takes time and memory in proportion to the logarithm of the number of runs, and
+ * of a large map time for each run that is replaced.  Where these are many, the
+ * index is made anew.
  *
  * Context: process context, may sleep.
  * Return: a map with one reference, NULL without memory.
@@ -1519,7 +1521,8 @@ static bool vma_run_find_any(const struct vma_runs *runs,
  * window or has other ANON bits: what a place in the order depends on is the
  * same in both.
  *
- * Takes time in proportion to the logarithm of the number of runs.
+ * Takes time in proportion to the logarithm of the number of runs; if the range is
+ * all of the file, also to the zero-fill runs that are passed over.
  *
  * Return: false when there are no more.
  */

@@ -470,7 +470,7 @@ unsigned long vma_nr_runs(struct vm_area_struct *vma);
  * @vma: the VMA; nothing is done if it is not a multi-protection VMA
  * @sign: 1 if it comes, -1 if it goes
  *
- * Context: mmap_lock held for writing, or nobody else knows the mm.
+ * Context: mmap_lock held (munmap() has downgraded it), or nobody else knows the mm.
  */
 static inline void manyprots_count(struct mm_struct *mm,
 				   struct vm_area_struct *vma, int sign)
@@ -506,15 +506,17 @@ void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end);
 
 /**
- * manyprots_settle - mprotect() is going to change a range
+ * manyprots_settle - a range is going to be changed
  * @vma: a VMA in which the range begins, or which it covers
  * @start: address of the first page
  * @end: address after the last one
  *
- * A multi-protection VMA of one run that is changed as a whole is made an
- * ordinary VMA.
+ * For mprotect(), and with the VMA's own bounds for advice that changes vm_flags,
+ * and for names: a multi-protection VMA of one run that the range covers is made
+ * an ordinary VMA where it can be one.
  *
- * Context: mmap_lock held for writing.
+ * Context: mmap_lock held for writing; takes i_mmap_rwsem and the lock of the
+ * anon_vma, may sleep.
  */
 static inline void manyprots_settle(struct vm_area_struct *vma,
 				    unsigned long start, unsigned long end)

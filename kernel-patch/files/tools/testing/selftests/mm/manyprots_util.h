@@ -197,7 +197,7 @@ static __mp_unused int mp_read(const void *addr)
 	return mp_guarded(*(const volatile char *)addr);
 }
 
-/* Writes the byte that is there, if it can be read, else @byte. */
+/* Writes the byte that is there back: as mp_read() where it cannot be read. */
 static __mp_unused int mp_write(void *addr)
 {
 	return mp_guarded(*(volatile char *)addr = *(volatile char *)addr);
