@@ -1419,7 +1419,7 @@ static bool manyprots_is_alike(struct mm_struct *mm, unsigned long start,
  * these merge.
  *
  * Context: mmap_lock held for writing.  VMA iterators become stale.
- * Return: 0, or the error of a split, with @vmap stale.
+ * Return: 0, or the error of a split or merge, with @vmap stale.
  */
 int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 		   unsigned long end)
@@ -1447,6 +1447,8 @@ int manyprots_join(struct vm_area_struct **vmap, unsigned long start,
 			vma_iter_load(&vmi);
 			merged = vma_merge_flags(&vmi, prev, part, part->vm_start,
 						 part->vm_end, part->vm_flags);
+			if (IS_ERR(merged))
+				return PTR_ERR(merged);
 			if (!merged)
 				break;
 			part = merged;

@@ -574,20 +574,33 @@ static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
 	return vma;
 }
 
-/* Must security_mmap_file() be asked? */
-static bool manyprots_asks_mmap(const struct manyprots_remap *remap,
-				struct vm_area_struct *vma)
+/* What is to be asked without mmap_lock. */
+#define MANYPROTS_ASK_MMAP	1	/* security_mmap_file() */
+#define MANYPROTS_ASK_READ	2	/* whether the caller may read the file */
+
+/*
+ * execve opens files that the caller may execute, and perhaps not read: these may
+ * not be mapped, but by execve.
+ */
+static unsigned int manyprots_asks(const struct manyprots_remap *remap,
+				   struct vm_area_struct *vma)
 {
+	unsigned int most = MANYPROTS_ASK_MMAP, asks = 0;
 	unsigned long addr;
 	struct vma_run run;
 
-	for (addr = remap->start; addr < remap->end;
+	if (!remap->zerofill && !remap->exec &&
+	    (vma->vm_file->f_flags & __FMODE_EXEC))
+		most |= MANYPROTS_ASK_READ;
+	for (addr = remap->start; addr < remap->end && asks != most;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
 		manyprots_run_in(remap, vma, addr, &run);
-		if (!manyprots_judges_mprotect(remap, vma, &run))
-			return true;
+		if (!manyprots_keeps(remap, vma, &run))
+			asks = most;
+		else if (!manyprots_judges_mprotect(remap, vma, &run))
+			asks |= MANYPROTS_ASK_MMAP;
 	}
-	return false;
+	return asks;
 }
 
 /*
@@ -636,7 +649,8 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * -EINVAL for an argument or a mapping that is not eligible, also one that is not
  * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
- * -EACCES beyond what the mapping may be given, or to make private pages text,
+ * -EACCES beyond what the mapping may be given, to make private pages text, or
+ * for other pages of a file that the caller may execute and not read,
  * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,
@@ -659,7 +673,8 @@ long manyprots_remap(unsigned long start, unsigned long size,
 	struct vm_area_struct *vma;
 	struct file *file;
 	vm_flags_t shared;
-	bool asked, locked;
+	unsigned int asked;
+	bool locked;
 	long error;
 
 	if (!manyprots_enabled(mm))
@@ -687,17 +702,19 @@ again:
 		mmap_read_unlock(mm);
 		return PTR_ERR(vma);
 	}
-	asked = manyprots_asks_mmap(&remap, vma);
+	asked = manyprots_asks(&remap, vma);
 	file = vma->vm_file ? get_file(vma->vm_file) : NULL;
 	shared = vma->vm_flags & VM_MAYSHARE;
 	mmap_read_unlock(mm);
 
-	if (asked) {
+	error = 0;
+	if (asked & MANYPROTS_ASK_READ)
+		error = path_permission(file_user_path(file), MAY_READ);
+	if (!error && asked)
 		error = manyprots_ask_mmap(&remap, file, MAP_FIXED |
 					   (shared ? MAP_SHARED : MAP_PRIVATE));
-		if (error)
-			goto out_file;
-	}
+	if (error)
+		goto out_file;
 
 	error = -EINTR;
 	if (mmap_write_lock_killable(mm))
@@ -707,7 +724,7 @@ again:
 	if (error)
 		goto out_unlock;
 	if (vma->vm_file != file || (vma->vm_flags & VM_MAYSHARE) != shared ||
-	    (!asked && manyprots_asks_mmap(&remap, vma))) {
+	    (manyprots_asks(&remap, vma) & ~asked)) {
 		mmap_write_unlock(mm);
 		if (file)
 			fput(file);

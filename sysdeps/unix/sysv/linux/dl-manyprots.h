@@ -111,21 +111,20 @@ dl_manyprots_disabled_reason (void)
 }
 
 /* Give LEN bytes at ADDR, which must lie in one VMA, the protection PROT and
-   the file offset OFFSET (in bytes), or if FLAGS is MAP_ANONYMOUS the
-   protection PROT and zero-fill memory; OFFSET is then 0.  Return 0, or an
+   the file offset PGOFF (in pages), or if FLAGS is MAP_ANONYMOUS the
+   protection PROT and zero-fill memory; PGOFF is then 0.  Return 0, or an
    error number if the kernel refuses; it has then changed nothing.  errno is
    left alone: the caller falls back to a stock call, and it is that call
    which is reported.  */
 static int
 dl_manyprots_remap (ElfW(Addr) addr, size_t len, int prot, int flags,
-		    ElfW(Off) offset)
+		    size_t pgoff)
 {
 #ifdef __NR_remap_file_pages
   /* mmap and mprotect round up a length, remap_file_pages rounds it down.  */
   len = ALIGN_UP (len, GLRO(dl_pagesize));
 
-  int r = INTERNAL_SYSCALL_CALL (remap_file_pages, addr, len, prot,
-				 offset / GLRO(dl_pagesize),
+  int r = INTERNAL_SYSCALL_CALL (remap_file_pages, addr, len, prot, pgoff,
 				 DL_MAP_CHGPROT | flags);
   if (__glibc_likely (!INTERNAL_SYSCALL_ERROR_P (r)))
     return 0;

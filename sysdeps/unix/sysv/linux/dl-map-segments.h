@@ -37,9 +37,10 @@ struct dl_manyprots_object
   /* The first mapping of the file, in whole pages.  START is zero while there
      is none.  */
   ElfW(Addr) start, end;
-  /* Its protection, and the file offset of START.  */
+  /* Its protection, and the file offset of START in pages: in bytes what lies
+     behind it can be more than an ElfW(Off) of 32 bits has.  */
   int prot;
-  ElfW(Off) offset;
+  size_t pgoff;
   /* The part of it that was made PROT_NONE because there are holes between
      the segments; empty if HOLES_END is zero.  */
   ElfW(Addr) holes_start, holes_end;
@@ -68,9 +69,9 @@ static struct dl_manyprots_object *dl_manyprots_current;
    all others for this object from then on.  */
 static bool
 dl_manyprots_change (struct dl_manyprots_object *o, ElfW(Addr) addr,
-		     size_t len, int prot, int flags, ElfW(Off) offset)
+		     size_t len, int prot, int flags, size_t pgoff)
 {
-  o->error = dl_manyprots_remap (addr, len, prot, flags, offset);
+  o->error = dl_manyprots_remap (addr, len, prot, flags, pgoff);
   if (__glibc_likely (o->error == 0))
     {
       ++o->nremaps;
@@ -89,11 +90,11 @@ dl_manyprots_covers (const struct dl_manyprots_object *o, ElfW(Addr) addr,
 	  && len <= o->end - addr);
 }
 
-/* The file offset that the first mapping gave to ADDR.  */
-static ElfW(Off)
-dl_manyprots_offset (const struct dl_manyprots_object *o, ElfW(Addr) addr)
+/* The file offset, in pages, that the first mapping gave to ADDR.  */
+static size_t
+dl_manyprots_pgoff (const struct dl_manyprots_object *o, ElfW(Addr) addr)
 {
-  return o->offset + (addr - o->start);
+  return o->pgoff + (addr - o->start) / GLRO(dl_pagesize);
 }
 
 /* Make sure that an mprotect of a part of the object will be done in place.
@@ -102,8 +103,7 @@ static void
 dl_manyprots_make_multi (struct dl_manyprots_object *o)
 {
   if (o->nremaps == 0)
-    dl_manyprots_change (o, o->start, o->end - o->start, o->prot, 0,
-			 o->offset);
+    dl_manyprots_change (o, o->start, o->end - o->start, o->prot, 0, o->pgoff);
 }
 
 /* Translate the mapping of LEN bytes at ADDR from file offset OFFSET.  */
@@ -111,13 +111,15 @@ static bool
 dl_manyprots_map_file (struct dl_manyprots_object *o, ElfW(Addr) addr,
 		       size_t len, int prot, ElfW(Off) offset)
 {
+  size_t pgoff = offset / GLRO(dl_pagesize);
+
   /* A segment at the place where the first mapping already put it, with the
      same protection.  Typically that is the read-only data after the text.  */
-  if (prot == o->prot && offset == dl_manyprots_offset (o, addr)
+  if (prot == o->prot && pgoff == dl_manyprots_pgoff (o, addr)
       && (addr >= o->holes_end || addr + len <= o->holes_start))
     return true;
 
-  return dl_manyprots_change (o, addr, len, prot, 0, offset);
+  return dl_manyprots_change (o, addr, len, prot, 0, pgoff);
 }
 
 /* The first mapping and the holes are done.  Text must be mapped before
@@ -193,7 +195,7 @@ dl_manyprots_mmap (void *start, size_t len, int prot, int flags, int fd,
       o->start = (ElfW(Addr)) result;
       o->end = ALIGN_UP ((ElfW(Addr)) result + len, GLRO(dl_pagesize));
       o->prot = prot;
-      o->offset = offset;
+      o->pgoff = (ElfW(Off)) offset / GLRO(dl_pagesize);
       if (!o->has_holes)
 	dl_manyprots_map_text_early (o);
     }
@@ -215,7 +217,7 @@ dl_manyprots_mprotect (void *start, size_t len, int prot)
 	  /* All holes in one call, together with the segments between.  */
 	  o->has_holes = false;
 	  if (dl_manyprots_change (o, addr, len, PROT_NONE, 0,
-				   dl_manyprots_offset (o, addr)))
+				   dl_manyprots_pgoff (o, addr)))
 	    {
 	      o->holes_start = addr;
 	      o->holes_end = addr + len;

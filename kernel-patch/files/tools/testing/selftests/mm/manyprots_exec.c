@@ -5,6 +5,7 @@
  */
 #include "manyprots_util.h"
 #include <elf.h>
+#include <link.h>
 #include <limits.h>
 #include <sched.h>
 #include <sys/personality.h>
@@ -691,5 +692,101 @@ TEST_F(probed, core_with_uprobe)
 	}
 }
 #endif
+
+/*
+ * A program that its user may execute and not read: execve opens it for that, and
+ * the file is in the VMA then. What it maps may stay; another page of it is to be read.
+ */
+#define UNREADABLE "MANYPROTS_UNREADABLE"
+#define UNREADABLE_STAYS 1
+#define UNREADABLE_EACCES 2
+#define UNREADABLE_READ 4
+
+static const char own_page[0x20000] __attribute__((aligned(0x10000))) = { 1 };
+
+static int own_pgoff(struct dl_phdr_info *info, size_t size __mp_unused, void *pgoff)
+{
+	size_t i;
+
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = (uintptr_t)own_page - info->dlpi_addr;
+
+		if (p->p_type == PT_LOAD && at >= p->p_vaddr && at < p->p_vaddr + p->p_filesz)
+			*(unsigned long *)pgoff = (p->p_offset + at - p->p_vaddr) / PS;
+	}
+	return 1;	/* The program comes first. */
+}
+
+static void __attribute__((constructor)) unreadable(void)
+{
+	unsigned long pgoff = 0;
+	int status = 0;
+
+	if (!getenv(UNREADABLE))
+		return;
+	mp_page_size = sysconf(_SC_PAGESIZE);
+	dl_iterate_phdr(own_pgoff, &pgoff);
+	if (pgoff && !syscall(SYS_remap_file_pages, own_page, PS, R, pgoff, MAP_CHGPROT))
+		status |= UNREADABLE_STAYS;
+	if (!syscall(SYS_remap_file_pages, own_page, PS, R, 0, MAP_CHGPROT))
+		status |= UNREADABLE_READ;
+	else if (errno == EACCES)
+		status |= UNREADABLE_EACCES;
+	_exit(status);
+}
+
+/* What becomes of this program, as a file of @mode in @dir that nobody executes. */
+static int run_as_nobody(const char *dir, mode_t mode)
+{
+	int from, to, status = -1;
+	char path[64], buffer[4096];
+	ssize_t n;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/manyprots-XXXXXX", dir);
+	from = open("/proc/self/exe", O_RDONLY);
+	to = mkstemp(path);
+	while ((n = read(from, buffer, sizeof(buffer))) > 0)
+		if (write(to, buffer, n) != n)
+			break;
+	if (n || fchmod(to, mode))
+		goto out;
+	close(to);
+	to = -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		setenv(UNREADABLE, "1", 1);
+		if (!setgid(65534) && !setuid(65534))
+			execl(path, path, NULL);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) == pid)
+		status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+out:
+	unlink(path);
+	close(from);
+	if (to >= 0)
+		close(to);
+	return status;
+}
+
+TEST(program_not_to_be_read)
+{
+	int may = mp_stock ? 0 : UNREADABLE_STAYS | UNREADABLE_READ;
+	int may_not = mp_stock ? 0 : UNREADABLE_STAYS | UNREADABLE_EACCES;
+	const char *dir = getenv("TMPDIR") ?: "/tmp";
+
+	if (geteuid())
+		SKIP(return, "needs to become another user");
+	EXPECT_EQ(may, run_as_nobody(dir, 0555));
+	EXPECT_EQ(may_not, run_as_nobody(dir, 0111));
+	if (!mp_system())
+		SKIP(return, "/ may not be written to");
+	/* An overlay in a guest, whose files back what is mapped. */
+	EXPECT_EQ(may, run_as_nobody("/", 0555));
+	EXPECT_EQ(may_not, run_as_nobody("/", 0111));
+}
 
 TEST_HARNESS_MAIN
