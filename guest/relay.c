@@ -224,8 +224,10 @@ static void start_machine(char **argv)
 		signal(i, SIG_DFL);
 
 	fd = open(console, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
-	if (fd < 0)
+	if (fd < 0) {
+		complain("%s: %s", console, strerror(errno));
 		_exit(STATUS_RUNNER);
+	}
 	fd = fcntl(fd, F_DUPFD, 10);
 	i = fcntl(pair[1], F_DUPFD, 10);
 	dup2(i, 3);

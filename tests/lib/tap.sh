@@ -13,6 +13,9 @@
 # a check failed.  A script that dies before it prints no plan, by which
 # tests/run knows that it did not end as it should.
 
+# Of root by su these are not in the path: mkfs, mkswap, losetup.
+PATH=$PATH:/usr/sbin:/sbin
+
 tap_nr=0
 tap_failed=0
 
