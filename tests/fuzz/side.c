@@ -1001,8 +1001,8 @@ static void try_chgprot(const struct fuzz_step *s, unsigned int n, bool anon, bo
 	if (!r)
 		shm->hint[step_nr].hint = HINT_DONE;
 	else if (!(r == -EINVAL && einval_is_right(s->at, n, anon, pgoff)) &&
-		 !(r == -EACCES && (s->prot & PROT_EXEC) &&
-		   eacces_is_right(s->at, n, zero, pgoff)))
+		 !(r == -EACCES && (mdwe || ((s->prot & PROT_EXEC) &&
+					     eacces_is_right(s->at, n, zero, pgoff)))))
 		shm->hint[step_nr].hint = HINT_ERROR;
 }
 

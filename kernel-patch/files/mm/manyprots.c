@@ -115,12 +115,17 @@ int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
 /**
  * manyprots_at_flags - the feature's bit for AT_FLAGS
  *
+ * Under PR_SET_MDWE no call would make text, so that is not advertised there.
+ *
  * Context: the mm of the new program is current->mm.
  * Return: AT_FLAGS_MANYPROTS if remap_file_pages() takes MAP_CHGPROT.
  */
 unsigned long manyprots_at_flags(void)
 {
-	return manyprots_enabled(current->mm) ? AT_FLAGS_MANYPROTS : 0;
+	struct mm_struct *mm = current->mm;
+
+	return manyprots_enabled(mm) && !test_bit(MMF_HAS_MDWE, &mm->flags) ?
+		AT_FLAGS_MANYPROTS : 0;
 }
 
 /**

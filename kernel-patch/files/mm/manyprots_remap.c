@@ -188,10 +188,10 @@ static int manyprots_mmap_rules(const struct manyprots_remap *remap,
 	if (noexec && !keep && (mayflags & VM_MAYEXEC))
 		return -EPERM;
 	/*
-	 * No mmap() gives what a program wrote to MAP_SHARED | MAP_ANONYMOUS
-	 * memory, whose file is the kernel's own.
+	 * PR_SET_MDWE: mmap() may give the pages of a file, but to who has it open.
+	 * Here it may be one that the process has written to, and closed.
 	 */
-	if (!vma->vm_file || !IS_PRIVATE(file_inode(vma->vm_file)))
+	if (remap->zerofill)
 		oldflags = *access;
 	else if (!keep)
 		oldflags = VM_NONE;
@@ -579,8 +579,10 @@ static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
 #define MANYPROTS_ASK_READ	2	/* whether the caller may read the file */
 
 /*
- * execve opens files that the caller may execute, and perhaps not read: these may
- * not be mapped, but by execve.
+ * mmap() gives other pages of a file to who has it open for reading.  Here it is
+ * open no longer, or execve opened it, for who may not read it perhaps; so who asks
+ * must be one who may read it now.  With a shared mapping that can be written to,
+ * remap_file_pages() has always given all of the file.
  */
 static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 				   struct vm_area_struct *vma)
@@ -589,8 +591,7 @@ static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 	unsigned long addr;
 	struct vma_run run;
 
-	if (!remap->zerofill && !remap->exec &&
-	    (vma->vm_file->f_flags & __FMODE_EXEC))
+	if (!remap->zerofill && !remap->exec && !(vma->vm_flags & VM_SHARED))
 		most |= MANYPROTS_ASK_READ;
 	for (addr = remap->start; addr < remap->end && asks != most;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
@@ -650,7 +651,7 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
  * -EACCES beyond what the mapping may be given, to make private pages text, or
- * for other pages of a file that the caller may execute and not read,
+ * any under PR_SET_MDWE, or for other pages of a file that the caller may not read,
  * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,

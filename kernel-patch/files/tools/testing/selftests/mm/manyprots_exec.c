@@ -89,14 +89,14 @@ static int mdwe_child(void *arg)
 	mp_both(p, mprotect(b + LIB_RX * PS, PS, R));
 	bad += mp_both(p, mprotect(b + LIB_RX * PS, PS, RX)) != -EACCES;
 	if (!mp_stock) {
-		/* mmap's rule: what is not writable may be executable, W and X together not. */
-		bad += mp_chg(p, LIB_RO, 1, RX, MP_FILE, 20) != 0;
+		char *m = p->base[MULTI];
+
 		bad += mp_chg(p, LIB_RO, 1, RW | X, MP_FILE, 30) != -EACCES;
 		bad += mp_chg(p, LIB_HOLE, 1, RW | X, MP_ANON, 0) != -EACCES;
-		/* The call that ld.so makes for text: same offset, never written. */
-		bad += mp_rfp(p->base[MULTI] + LIB_HOLE * PS, PS, RX, LIB_HOLE, MAP_CHGPROT) != 0;
-		bad += mp_rfp(p->base[MULTI] + LIB_HOLE * PS, PS, NONE, LIB_HOLE, MAP_CHGPROT) != 0;
-		bad += mp_rfp(p->base[MULTI] + LIB_DATA * PS, PS, RX, 9, MAP_CHGPROT) != -EACCES;
+		/* Nor by MAP_CHGPROT, though mmap() may: what has been written need not be open. */
+		bad += mp_rfp(m + LIB_RO * PS, PS, RX, 20, MAP_CHGPROT) != -EACCES;
+		bad += mp_rfp(m + LIB_HOLE * PS, PS, RX, LIB_HOLE, MAP_CHGPROT) != -EACCES;
+		bad += mp_rfp(m + LIB_DATA * PS, PS, RX, 9, MAP_CHGPROT) != -EACCES;
 	}
 	if (bad)
 		fprintf(stderr, "# %d wrong results under MDWE\n", bad);
@@ -787,6 +787,115 @@ TEST(program_not_to_be_read)
 	/* An overlay in a guest, whose files back what is mapped. */
 	EXPECT_EQ(may, run_as_nobody("/", 0555));
 	EXPECT_EQ(may_not, run_as_nobody("/", 0111));
+}
+
+/* The same of a file that was mapped before the process became another user. */
+static int unreadable_child(void *arg)
+{
+	const char *name = arg;
+	int fd = open(name, O_RDWR | O_CREAT, 0600), bad = 0;
+	char *private, *shared, *writable;
+
+	mp_write_pages(fd, 0, 8);
+	private = mmap(NULL, 2 * PS, R, MAP_PRIVATE, fd, PS);
+	writable = mmap(NULL, 2 * PS, RW, MAP_SHARED, fd, PS);
+	close(fd);
+	fd = open(name, O_RDONLY);
+	shared = mmap(NULL, 2 * PS, R, MAP_SHARED, fd, PS);
+	close(fd);
+	bad += mp_rfp(private, PS, R, 4, MAP_CHGPROT) != 0;
+	if (setgid(65534) || setuid(65534))
+		return -1;
+	bad += mp_rfp(private + PS, PS, R, 0, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(shared, PS, R, 0, MAP_CHGPROT) != -EACCES;
+	/* What stays, and what remap_file_pages() has always done. */
+	bad += mp_rfp(private + PS, PS, NONE, 2, MAP_CHGPROT) != 0;
+	bad += mp_rfp(writable, PS, R, 0, MAP_CHGPROT) != 0;
+	return bad;
+}
+
+TEST(file_not_to_be_read)
+{
+	char dir[] = "/tmp/manyprots-read.XXXXXX", name[64];
+
+	if (geteuid() || mp_stock)
+		SKIP(return, "needs to become another user, and the new call");
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/file", dir);
+	EXPECT_EQ(0, mp_in_child(unreadable_child, name));
+	unlink(name);
+	rmdir(dir);
+}
+
+/* What a process wrote to a file that it has closed: whatever address it has. */
+static int mdwe_written_child(__mp_unused void *arg)
+{
+	int fd = memfd_create("code", 0), bad = 0;
+	char *shared, *private;
+
+	if (ftruncate(fd, 4 * PS))
+		return -1;
+	shared = mmap(NULL, 4 * PS, RW, MAP_SHARED, fd, 0);
+	private = mmap(NULL, 4 * PS, R, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (prctl(PR_SET_MDWE, 1, 0, 0, 0))
+		return 100;
+	memset(shared, 0xc3, 4 * PS);
+	bad += mp_rfp(shared, PS, RX, 0, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(shared + PS, PS, RX, 2, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(private, PS, RX, 0, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(private + PS, PS, RX, 2, MAP_CHGPROT) != -EACCES;
+	munmap(shared, 4 * PS);
+	bad += mp_rfp(private + PS, PS, RX, 1, MAP_CHGPROT) != -EACCES;
+	return bad;
+}
+
+TEST(mdwe_written)
+{
+	int bad;
+
+	if (mp_stock)
+		SKIP(return, "is about the new call");
+	bad = mp_in_child(mdwe_written_child, NULL);
+	if (bad == 100)
+		SKIP(return, "no PR_SET_MDWE");
+	ASSERT_EQ(0, bad);
+}
+
+/* So ld.so is not told of a call that would not help it. */
+#define TELL_AT_FLAGS "MANYPROTS_TELL_AT_FLAGS"
+
+static void __attribute__((constructor)) tell_at_flags(void)
+{
+	if (getenv(TELL_AT_FLAGS))
+		_exit(getauxval(AT_FLAGS) & AT_FLAGS_MANYPROTS ? 1 : 0);
+}
+
+static int at_flags(bool mdwe)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		setenv(TELL_AT_FLAGS, "1", 1);
+		if (!mdwe || !prctl(PR_SET_MDWE, 1, 0, 0, 0))
+			execl("/proc/self/exe", "exec", NULL);
+		_exit(100);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(mdwe_at_flags)
+{
+	int under = at_flags(true);
+
+	if (under == 100)
+		SKIP(return, "no PR_SET_MDWE");
+	EXPECT_EQ(0, under);
+	EXPECT_EQ(mp_stock ? 0 : 1, at_flags(false));
 }
 
 TEST_HARNESS_MAIN
