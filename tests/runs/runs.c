@@ -571,6 +571,71 @@ static void test_find_nonlinear(void)
 	check(!fake_objects);
 }
 
+/*
+ * A part of a map, as a VMA that was split has it: what maps the same file pages
+ * outside of it, more than once in a row and before and behind it, is passed over.
+ */
+static void find_in_window(void)
+{
+	static const unsigned long windows[][2] = {
+		{ 0, 0 }, { 0, 9 }, { 1, 1 }, { 100, 102 }, { 700, 1900 }, { 1500, 1500 },
+		{ 1990, 1999 }, { 0, 1999 },
+	};
+	unsigned long i, w, nr = 2000;
+	struct vma_runs *runs = vma_runs_create(origin, 0, ATTR_RX);
+	struct vma_run run;
+
+	check(runs);
+	/* Of every three pages two are of file page 5 or 6, and one of another. */
+	for (i = 0; i < nr; i++)
+		runs = set_file(runs, nr, i, 1, i % 3 == 2 ? 10000 + 2 * i : 5 + i % 3,
+				page_attr(i));
+	for (w = 0; w < sizeof(windows) / sizeof(windows[0]); w++) {
+		struct vma_runs_search search = {
+			.first = origin + windows[w][0],
+			.last = origin + windows[w][1],
+			.first_pgoff = 5,
+			.last_pgoff = 20000,
+		};
+		unsigned long count = 0, pages = windows[w][1] - windows[w][0] + 1;
+		bool seen[2000] = { false };
+
+		for (bool found = vma_runs_find_file(runs, &search, NULL, &run); found;
+		     found = vma_runs_find_file(runs, &search, &run, &run)) {
+			for (i = run.first; i <= run.last; i++) {
+				check(i >= search.first && i <= search.last);
+				check(!seen[i - origin]);
+				seen[i - origin] = true;
+				count++;
+			}
+		}
+		check(count == pages);
+		search.last_pgoff = 5;
+		count = 0;
+		for (bool found = vma_runs_find_file(runs, &search, NULL, &run); found;
+		     found = vma_runs_find_file(runs, &search, &run, &run))
+			count++;
+		pages = 0;
+		for (i = windows[w][0]; i <= windows[w][1]; i++)
+			pages += i % 3 == 0;
+		check(count == pages);
+	}
+	vma_runs_put(runs);
+	fake_grace_period();
+	check(!fake_objects);
+}
+
+static void test_find_in_window(void)
+{
+	unsigned long was = origin;
+
+	find_in_window();
+	/* Linear page indices whose lower halves begin again in the middle. */
+	origin = (3ul << 32) - 1000;
+	find_in_window();
+	origin = was;
+}
+
 /* Files so large that offsets are the same in their low bits. */
 static void test_find_sparse(void)
 {
@@ -701,6 +766,7 @@ static const struct {
 	{ "a change without memory changes and leaks nothing", test_no_memory },
 	{ "file pages are found in a large map", test_find_file },
 	{ "file pages are found at random offsets", test_find_nonlinear },
+	{ "file pages are found in a part of a map", test_find_in_window },
 	{ "file pages are found at offsets of terabytes", test_find_sparse },
 };
 

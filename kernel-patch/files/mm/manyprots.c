@@ -387,6 +387,8 @@ static unsigned long manyprots_next_table(struct mm_struct *mm,
 
 	/* Of a level that is folded the level above says where the entry ends. */
 	for (; addr < end; addr = next) {
+		if (!(addr & ~PUD_MASK))
+			cond_resched();
 		pgd = pgd_offset(mm, addr);
 		next = pgd_addr_end(addr, end);
 		if (!pgd_present(*pgd))
@@ -473,6 +475,13 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	if (!v) {
 		walk->misses = 0;
 		walk->by_address = false;
+		/* Nothing at all, as in most children. */
+		next = manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
+					    sync);
+		if (next == vma->vm_end)
+			return NULL;
+		walk->gap_start = vma->vm_start;
+		walk->gap_end = next;
 	}
 
 	for (;;) {
@@ -488,18 +497,19 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 		above = U32_MAX - (u32)vma_index(vma, v->vm_start);
 		if ((end - v->vm_start) >> PAGE_SHIFT > above)
 			end = v->vm_start + (above << PAGE_SHIFT) + PAGE_SIZE;
-		next = manyprots_next_table(vma->vm_mm, v->vm_start, end, sync);
+		if (v->vm_start < walk->gap_start || v->vm_start >= walk->gap_end) {
+			walk->gap_start = v->vm_start;
+			walk->gap_end = manyprots_next_table(vma->vm_mm, v->vm_start,
+							     vma->vm_end, sync);
+		}
+		next = min(walk->gap_end, end);
 		if (next < v->vm_end) {
 			if (!walk->by_address ||
 			    (v->vm_pgoff <= last && v->vm_pgoff + vma_pages(v) > first))
 				return v;
 			continue;
 		}
-		/* Nothing at all, as in most children. */
-		if (!walk->misses++ &&
-		    manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
-					 sync) == vma->vm_end)
-			return NULL;
+		walk->misses++;
 		/* What is at the ends has no place in the order. */
 		if (v->vm_start != vma->vm_start && v->vm_end != vma->vm_end)
 			vma_view_skip(vma, v, next);
@@ -1140,11 +1150,15 @@ void __manyprots_settle(struct vm_area_struct *vma, unsigned long start,
 		manyprots_demote(vma);
 }
 
+/* Runs that are looked at each time that a VMA is split, which may be often. */
+#define MANYPROTS_LOOKS	1024
+
 /**
  * manyprots_let_go - let the file go when no run maps it any more
  * @vma: the VMA
  * @by_index: the map has no runs but the VMA's, and its index tells at once; else
- *	they are looked at from the first one on
+ *	they are looked at from the first one on, if they are few: many keep the
+ *	file
  *
  * An anonymous VMA must not keep a file system busy.
  *
@@ -1164,7 +1178,9 @@ void manyprots_let_go(struct vm_area_struct *vma, bool by_index)
 	struct vma_run run;
 	struct file *file;
 
-	if (!vma->vm_file || vma_runs_find_file(vma->vm_runs, &search, NULL, &run))
+	if (!vma->vm_file ||
+	    (!by_index && vma_nr_runs(vma) > MANYPROTS_LOOKS) ||
+	    vma_runs_find_file(vma->vm_runs, &search, NULL, &run))
 		return;
 	vma_close(vma);
 	mapping = vma_leave_i_mmap(vma);
@@ -1338,6 +1354,7 @@ int manyprots_split_runs(struct mm_struct *mm, unsigned long start,
 
 	while (start < end && (vma = find_vma_intersection(mm, start, end))) {
 		start = max(start, vma->vm_start);
+		cond_resched();
 		if (vma_is_manyprots(vma))
 			vma = manyprots_isolate(vma, start,
 						min(vma_run_end(vma, start), end));

@@ -1432,6 +1432,27 @@ static bool vma_run_path_find_file(struct vma_run_path *path, pgoff_t first,
 	return false;
 }
 
+/*
+ * The path stands behind the key of @run, which is not inside the window: on to
+ * the next one of that file page offset that may be, or to the next offset.
+ */
+static void vma_run_path_skip(struct vma_run_path *path,
+			      const struct vma_runs *runs,
+			      const struct vma_runs_search *search,
+			      const struct vma_run *run)
+{
+	u32 first = search->first;
+	struct vma_run to = {
+		.first = (u32)run->first < first ? first : U32_MAX,
+		.pgoff = run->pgoff,
+	};
+
+	vma_run_path_find_key(path, runs->index, runs, &to);
+}
+
+/* Of one file page offset, before they are passed over: that takes longer. */
+#define VMA_RUN_OUTSIDE	16
+
 /* vma_runs_find_file() for the runs inside the window of a large map. */
 static bool vma_run_find_in_index(const struct vma_runs *runs,
 				  const struct vma_runs_search *search,
@@ -1440,6 +1461,8 @@ static bool vma_run_find_in_index(const struct vma_runs *runs,
 	u32 base = vma_runs_base(runs);
 	unsigned long origin = search->first - (u32)(search->first - base);
 	struct vma_run_path path;
+	pgoff_t pgoff = 0;
+	u32 outside = 0;
 
 	if (!runs->index)
 		return false;
@@ -1453,8 +1476,17 @@ static bool vma_run_find_in_index(const struct vma_runs *runs,
 		vma_runs_find(runs, origin + (u32)(start - base), run);
 		if (run->pgoff > search->last_pgoff)
 			break;
-		if (vma_run_inside(run, search) && vma_run_maps(run, search))
-			return true;
+		if (vma_run_inside(run, search)) {
+			if (vma_run_maps(run, search))
+				return true;
+			continue;
+		}
+		/* Halves of a split VMA share a map, and children have it. */
+		if (run->pgoff != pgoff)
+			outside = 0;
+		pgoff = run->pgoff;
+		if (++outside > VMA_RUN_OUTSIDE)
+			vma_run_path_skip(&path, runs, search, run);
 	}
 	return false;
 }

@@ -353,7 +353,8 @@ TEST_F(lib, mlockall_then_change)
 	ASSERT_EQ(0, munlockall());
 	pid = fork();
 	if (!pid) {
-		/* Root is not limited: be nobody. */
+		/* Root is not limited: be nobody, who may read the file. */
+		fchmod(p->fd, 0644);
 		mp_both(p, mlock(b, LIB_PAGES * PS));
 		if (mlockall(MCL_FUTURE) || setrlimit(RLIMIT_MEMLOCK, &rl) ||
 		    (!geteuid() && setuid(65534)))
