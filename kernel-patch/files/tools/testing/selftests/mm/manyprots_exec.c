@@ -704,7 +704,7 @@ TEST_F(probed, core_with_uprobe)
 
 static const char own_page[0x20000] __attribute__((aligned(0x10000))) = { 1 };
 
-static int own_pgoff(struct dl_phdr_info *info, size_t size __mp_unused, void *pgoff)
+static int own_pgoff(struct dl_phdr_info *info, __mp_unused size_t size, void *pgoff)
 {
 	size_t i;
 
