@@ -373,11 +373,12 @@ bool __manyprots_overmaps(struct vm_area_struct *vma, pgoff_t pgoff)
  * The first address from @addr on, up to @end, that may have a page table entry,
  * or @end.  @sync is for who looks for a huge page: whoever takes its entry away
  * has done with the page when the lock is free, or has put it elsewhere.  Then
- * zap_pmd_range() and page_vma_mapped_walk() wait, too.
+ * zap_pmd_range() and page_vma_mapped_walk() wait, too.  With @pmds the first
+ * address that has a page of PMDs, which is found soon.
  */
 static unsigned long manyprots_next_table(struct mm_struct *mm,
 					  unsigned long addr, unsigned long end,
-					  bool sync)
+					  bool sync, bool pmds)
 {
 	unsigned long next;
 	pgd_t *pgd;
@@ -401,6 +402,8 @@ static unsigned long manyprots_next_table(struct mm_struct *mm,
 		next = pud_addr_end(addr, next);
 		if (!pud_present(*pud))
 			continue;
+		if (pmds)
+			break;
 		pmd = pmd_offset(pud, addr);
 		next = pmd_addr_end(addr, next);
 		if (sync && pmd_none(pmdp_get_lockless(pmd)))
@@ -416,7 +419,7 @@ static unsigned long manyprots_max_mapped(struct vm_area_struct *vma)
 {
 	unsigned long addr = vma->vm_start, end = vma->vm_end, nr = 0;
 
-	while ((addr = manyprots_next_table(vma->vm_mm, addr, end, false)) < end) {
+	while ((addr = manyprots_next_table(vma->vm_mm, addr, end, false, false)) < end) {
 		nr += PTRS_PER_PTE;
 		addr = (addr & PMD_MASK) + PMD_SIZE;
 		if (!addr)
@@ -475,13 +478,11 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	if (!v) {
 		walk->misses = 0;
 		walk->by_address = false;
-		/* Nothing at all, as in most children. */
-		next = manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
-					    sync);
-		if (next == vma->vm_end)
+		walk->gap_start = walk->gap_end = 0;
+		/* Nothing at all, as in most children: that is seen soon. */
+		if (manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
+					 false, true) == vma->vm_end)
 			return NULL;
-		walk->gap_start = vma->vm_start;
-		walk->gap_end = next;
 	}
 
 	for (;;) {
@@ -498,9 +499,14 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 		if ((end - v->vm_start) >> PAGE_SHIFT > above)
 			end = v->vm_start + (above << PAGE_SHIFT) + PAGE_SIZE;
 		if (v->vm_start < walk->gap_start || v->vm_start >= walk->gap_end) {
+			bool before = v->vm_start < walk->gap_start;
+
+			next = before ? walk->gap_start : vma->vm_end;
+			next = manyprots_next_table(vma->vm_mm, v->vm_start, next,
+						    sync, false);
+			if (!before || next != walk->gap_start)
+				walk->gap_end = next;
 			walk->gap_start = v->vm_start;
-			walk->gap_end = manyprots_next_table(vma->vm_mm, v->vm_start,
-							     vma->vm_end, sync);
 		}
 		next = min(walk->gap_end, end);
 		if (next < v->vm_end) {
