@@ -636,6 +636,64 @@ static void test_find_in_window(void)
 	origin = was;
 }
 
+/*
+ * Few file pages, each of many runs, and any window: what is passed over outside of
+ * the window begins again where the window does.
+ */
+#define WINDOW_PAGES	400
+
+static void find_in_any_window(unsigned long nr)
+{
+	unsigned long i, nr_windows, nr_offsets = 1 + below(4), offset[WINDOW_PAGES];
+	struct vma_runs *runs = vma_runs_create(origin, 0, ATTR_RX);
+	struct vma_run run;
+
+	check(runs);
+	for (i = 0; i < nr; i++) {
+		offset[i] = below(20) ? below(nr_offsets) : below(3 * nr);
+		runs = set_file(runs, nr, i, 1, offset[i], page_attr(i));
+	}
+	for (nr_windows = 0; nr_windows < 100; nr_windows++) {
+		unsigned long first = below(nr), last = first + below(nr - first);
+		bool seen[WINDOW_PAGES] = { false };
+		struct vma_runs_search search = {
+			.first = origin + first,
+			.last = origin + last,
+			.first_pgoff = below(nr_offsets),
+		};
+
+		search.last_pgoff = search.first_pgoff + (below(2) ? 0 : below(3 * nr));
+		for (bool found = vma_runs_find_file(runs, &search, NULL, &run); found;
+		     found = vma_runs_find_file(runs, &search, &run, &run)) {
+			for (i = run.first; i <= run.last; i++) {
+				check(i >= search.first && i <= search.last);
+				check(!seen[i - origin]);
+				seen[i - origin] = true;
+			}
+		}
+		for (i = first; i <= last; i++)
+			if (offset[i] >= search.first_pgoff && offset[i] <= search.last_pgoff)
+				check(seen[i]);
+	}
+	vma_runs_put(runs);
+	fake_grace_period();
+	check(!fake_objects);
+}
+
+static void test_find_in_any_window(void)
+{
+	unsigned long was = origin, round;
+
+	for (round = 0; round < 400; round++) {
+		unsigned long nr = 20 + below(WINDOW_PAGES - 20);
+
+		if (round & 1)
+			origin = (3ul << 32) - below(2 * nr);
+		find_in_any_window(nr);
+		origin = was;
+	}
+}
+
 /* Files so large that offsets are the same in their low bits. */
 static void test_find_sparse(void)
 {
@@ -767,6 +825,7 @@ static const struct {
 	{ "file pages are found in a large map", test_find_file },
 	{ "file pages are found at random offsets", test_find_nonlinear },
 	{ "file pages are found in a part of a map", test_find_in_window },
+	{ "file pages are found in any part of a map", test_find_in_any_window },
 	{ "file pages are found at offsets of terabytes", test_find_sparse },
 };
 

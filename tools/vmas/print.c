@@ -2,6 +2,7 @@
 /* The report, as a table or as JSON. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -11,11 +12,13 @@
 
 static const char * const kind_name[] = { "library", "program", "loader" };
 
-/* The sysctl vm.manyprots, -1 on a kernel without it. */
+/* What read_manyprots() returns on a kernel without it: no value of the sysctl. */
+#define NO_MANYPROTS	INT_MIN
+
 static int read_manyprots(const char *proc_dir)
 {
 	struct buf b = {};
-	int value = -1;
+	int value = NO_MANYPROTS;
 
 	if (!read_proc(proc_dir, &b, "sys/vm/manyprots") && b.len)
 		value = atoi(b.p);
@@ -185,7 +188,7 @@ static void json_begin(FILE *f, const struct options *opt)
 	json_string(f, u.version);
 	fprintf(f, ", \"machine\": ");
 	json_string(f, u.machine);
-	if (manyprots >= 0)
+	if (manyprots != NO_MANYPROTS)
 		fprintf(f, ", \"manyprots\": %d},\n", manyprots);
 	else
 		fprintf(f, ", \"manyprots\": null},\n");

@@ -1623,7 +1623,7 @@ static struct ctl_table manyprots_table[] = {
 		.maxlen		= sizeof(sysctl_manyprots),
 		.mode		= 0644,
 		.proc_handler	= proc_dointvec_minmax,
-		.extra1		= SYSCTL_ZERO,
+		.extra1		= SYSCTL_NEG_ONE,
 		.extra2		= SYSCTL_TWO,
 	},
 	{

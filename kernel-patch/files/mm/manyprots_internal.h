@@ -9,33 +9,63 @@
 #include <linux/pkeys.h>
 #include <linux/vma_runs.h>
 
-/* Is the feature on for a process? */
+/**
+ * manyprots_enabled - is the feature on for a process?
+ * @mm: its mm
+ *
+ * Return: whether remap_file_pages() takes MAP_CHGPROT.
+ */
 static inline bool manyprots_enabled(struct mm_struct *mm)
 {
 	return manyprots_mode(mm) != MANYPROTS_OFF;
 }
 
-/* The linear page index of an address. */
+/**
+ * vma_index - the linear page index of an address
+ * @vma: a VMA
+ * @addr: an address in it, or its end
+ *
+ * Context: mmap_lock or the VMA's lock, which keep where it lies.
+ * Return: the index, by which run maps and anonymous pages go.
+ */
 static inline unsigned long vma_index(struct vm_area_struct *vma,
 				      unsigned long addr)
 {
 	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 }
 
-/* The linear page index of a VMA's last page. */
+/**
+ * vma_last_index - the linear page index of a VMA's last page
+ * @vma: a VMA
+ *
+ * Context: as vma_index().
+ * Return: the index.
+ */
 static inline unsigned long vma_last_index(struct vm_area_struct *vma)
 {
 	return vma->vm_pgoff + vma_pages(vma) - 1;
 }
 
-/* The address of a linear page index. */
+/**
+ * vma_index_addr - the address of a linear page index
+ * @vma: a VMA
+ * @index: a page of it, or the one after its last
+ *
+ * Context: as vma_index().
+ * Return: the address.
+ */
 static inline unsigned long vma_index_addr(struct vm_area_struct *vma,
 					   unsigned long index)
 {
 	return vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
-/* Cut a run to what lies in the pages from @first to @last. */
+/**
+ * vma_run_cut - cut a run to a part of the VMA
+ * @run: a run, of which some page lies in the part
+ * @first: linear page index of the part's first page
+ * @last: linear page index of its last
+ */
 static inline void vma_run_cut(struct vma_run *run, unsigned long first,
 			       unsigned long last)
 {
@@ -47,7 +77,12 @@ static inline void vma_run_cut(struct vma_run *run, unsigned long first,
 	run->last = min(run->last, last);
 }
 
-/* What a run keeps of vm_flags. */
+/**
+ * vma_run_attr - what a run keeps of vm_flags
+ * @flags: those of the ordinary VMA that the run stands for
+ *
+ * Return: the attributes, without kind and ANON bit.
+ */
 static inline u32 vma_run_attr(vm_flags_t flags)
 {
 	u32 attr = flags & VMA_RUN_FLAGS;
@@ -58,7 +93,12 @@ static inline u32 vma_run_attr(vm_flags_t flags)
 	return attr;
 }
 
-/* And the way back. */
+/**
+ * vma_run_flags - what a run adds to its VMA's vm_flags
+ * @attr: the run's attributes
+ *
+ * Return: access rights, VM_ACCOUNT and protection key.
+ */
 static inline vm_flags_t vma_run_flags(u32 attr)
 {
 	vm_flags_t flags = attr & VMA_RUN_FLAGS;

@@ -458,6 +458,7 @@ static void manyprots_zap(const struct manyprots_remap *remap,
 	tlb_gather_mmu(&tlb, mm);
 	update_hiwater_rss(mm);
 	for (addr = remap->start; addr < remap->end; addr = end) {
+		cond_resched();
 		manyprots_run_in(remap, vma, addr, &run);
 		end = vma_index_addr(vma, run.last) + PAGE_SIZE;
 		if (!manyprots_keeps(remap, vma, &run)) {
@@ -488,6 +489,7 @@ static void manyprots_change_protection(const struct manyprots_remap *remap,
 	for (addr = remap->start; addr < remap->end; addr = end) {
 		unsigned int cp_flags = 0;
 
+		cond_resched();
 		vma_view_at(vma, addr, view);
 		end = min(view->vm_end, remap->end);
 		if (vma_wants_manual_pte_write_upgrade(view))
@@ -506,6 +508,7 @@ static void manyprots_tell(const struct manyprots_remap *remap,
 	unsigned long addr;
 
 	for (addr = remap->start; addr < remap->end; addr = view->vm_end) {
+		cond_resched();
 		vma_report_at(vma, addr, view);
 		perf_event_mmap(view);
 		uprobe_mmap(view);
@@ -595,6 +598,7 @@ static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 		most |= MANYPROTS_ASK_READ;
 	for (addr = remap->start; addr < remap->end && asks != most;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
+		cond_resched();
 		manyprots_run_in(remap, vma, addr, &run);
 		if (!manyprots_keeps(remap, vma, &run))
 			asks = most;
@@ -650,8 +654,9 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * -EINVAL for an argument or a mapping that is not eligible, also one that is not
  * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
- * -EACCES beyond what the mapping may be given, to make private pages text, or
- * any under PR_SET_MDWE, or for other pages of a file that the caller may not read,
+ * -EACCES for PROT_WRITE together with PROT_EXEC, beyond what the mapping may be
+ * given, to make private pages text, or any under PR_SET_MDWE, or for other pages
+ * of a file that the caller may not read,
  * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,
@@ -690,6 +695,9 @@ long manyprots_remap(unsigned long start, unsigned long size,
 		return -EINVAL;
 	if (remap.end <= remap.start || (remap.anonymous && pgoff))
 		return -EINVAL;
+	/* Sandboxes whose filters forbid this to mmap() and mprotect() know no third. */
+	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
+		return -EACCES;
 
 	/*
 	 * security_mmap_file() is called without mmap_lock, so look first and

@@ -1434,7 +1434,8 @@ static bool vma_run_path_find_file(struct vma_run_path *path, pgoff_t first,
 
 /*
  * The path stands behind the key of @run, which is not inside the window: on to
- * the next one of that file page offset that may be, or to the next offset.
+ * the next one of that file page offset that may be, or to the next offset.  The
+ * window's first run is not inside, but those that follow it are.
  */
 static void vma_run_path_skip(struct vma_run_path *path,
 			      const struct vma_runs *runs,
@@ -1443,7 +1444,7 @@ static void vma_run_path_skip(struct vma_run_path *path,
 {
 	u32 first = search->first;
 	struct vma_run to = {
-		.first = (u32)run->first < first ? first : U32_MAX,
+		.first = (u32)run->first <= first ? first : U32_MAX,
 		.pgoff = run->pgoff,
 	};
 

@@ -18,6 +18,7 @@ struct vma_iterator;
 
 /* sysctl vm.manyprots and, over it, PR_SET_MANYPROTS */
 #define MANYPROTS_FOLLOW	(-1)	/* of a process: as the sysctl says */
+#define MANYPROTS_NEVER		(-1)	/* the sysctl: off, whatever a process has set */
 #define MANYPROTS_OFF		0
 #define MANYPROTS_EXPLICIT	1	/* MAP_CHGPROT, stacks and arenas */
 #define MANYPROTS_ALWAYS	2	/* each mprotect() that would split */
@@ -565,8 +566,11 @@ extern int sysctl_manyprots;
 static inline int manyprots_mode(struct mm_struct *mm)
 {
 	int mode = READ_ONCE(mm->manyprots_mode);
+	int all = READ_ONCE(sysctl_manyprots);
 
-	return mode == MANYPROTS_FOLLOW ? READ_ONCE(sysctl_manyprots) : mode;
+	if (all == MANYPROTS_NEVER)
+		return MANYPROTS_OFF;
+	return mode == MANYPROTS_FOLLOW ? all : mode;
 }
 
 /**

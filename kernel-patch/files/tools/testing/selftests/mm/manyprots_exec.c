@@ -113,6 +113,25 @@ TEST_F(lib, mdwe)
 	ASSERT_EQ(0, bad);
 }
 
+/* Filters that forbid memory to be both look at mmap() and mprotect() alone. */
+TEST_F(lib, write_and_execute)
+{
+	char *m = self->p.base[MULTI];
+
+	if (mp_stock)
+		SKIP(return, "is about the new call");
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_RX * PS, PS, RW | X, 2, MAP_CHGPROT));
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_RX * PS, PS, W | X, 2, MAP_CHGPROT));
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_DATA * PS, PS, RW | X, 20, MAP_CHGPROT));
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_BSS * PS, PS, RW | X, 0, MAP_CHGPROT | MAP_ANONYMOUS));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+	/* Nor to what has it. */
+	ASSERT_EQ(0, mp_both(&self->p, mprotect(b + LIB_DATA * PS, PS, RW | X)));
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_DATA * PS, PS, RW | X, 9, MAP_CHGPROT));
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	ASSERT_TRUE(mp_one_vma());
+}
+
 static int read_implies_exec_child(void *arg)
 {
 	struct mp_pair *p = arg;

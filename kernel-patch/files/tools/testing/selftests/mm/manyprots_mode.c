@@ -142,7 +142,7 @@ TEST(arguments)
 	EXPECT_EQ(2, was_set());
 }
 
-/* The sysctl takes 0, 1 and 2. */
+/* The sysctl takes -1, 0, 1 and 2. */
 TEST(sysctl_values)
 {
 	long was = mp_sysctl(MP_SYSCTL);
@@ -154,7 +154,7 @@ TEST(sysctl_values)
 	EXPECT_EQ(0, mp_sysctl_set(MP_SYSCTL, "0"));
 	EXPECT_EQ(0, in_force());
 	EXPECT_NE(0, mp_sysctl_set(MP_SYSCTL, "3"));
-	EXPECT_NE(0, mp_sysctl_set(MP_SYSCTL, "-1"));
+	EXPECT_NE(0, mp_sysctl_set(MP_SYSCTL, "-2"));
 	EXPECT_EQ(0, in_force());
 	EXPECT_EQ(0, mp_sysctl_set(MP_SYSCTL, was == 2 ? "2" : "1"));
 }
@@ -192,6 +192,37 @@ TEST(over_the_sysctl)
 	EXPECT_FALSE(mp_probe());
 	EXPECT_EQ(0, mp_sysctl_set(MP_SYSCTL, was == 2 ? "2" : "1"));
 	EXPECT_TRUE(mp_probe());
+}
+
+/* With -1 it is off for everybody, whatever they have set or are going to. */
+TEST(never)
+{
+	char *m = map_at(0, 0, 8, R, 0, -1), *stack = map_at(1, 0, 8, NONE, MAP_STACK, -1);
+	long was = mp_sysctl(MP_SYSCTL);
+	int mode;
+
+	if (mp_stock || !mp_system())
+		SKIP(return, "changes a sysctl");
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_NE(MAP_FAILED, stack);
+	ASSERT_EQ(0, mp_rfp(m, PS, RW, 0, MAP_CHGPROT));
+	ASSERT_EQ(0, set_mode(2));
+	ASSERT_EQ(0, mp_sysctl_set(MP_SYSCTL, "-1"));
+	for (mode = FOLLOW; mode <= 2; mode++) {
+		EXPECT_EQ(0, set_mode(mode));
+		EXPECT_EQ(mode, was_set());
+		EXPECT_EQ(0, in_force());
+		EXPECT_FALSE(mp_probe());
+		EXPECT_EQ(-EINVAL, mp_rfp(m, PS, R, 0, MAP_CHGPROT));
+		EXPECT_EQ(0, mp_in_child(exec_self, NULL) & (32 | 64));
+	}
+	EXPECT_EQ(0, mprotect(stack + PS, PS, RW));
+	EXPECT_EQ(3, mp_window_vmas(1));
+	/* What is one already goes on as one. */
+	EXPECT_EQ(0, mprotect(m + 4 * PS, PS, RW));
+	EXPECT_EQ(1, mp_window_vmas(0));
+	EXPECT_EQ(0, mp_sysctl_set(MP_SYSCTL, was == 2 ? "2" : "1"));
+	EXPECT_EQ(2, in_force());
 }
 
 /* "inherited over fork": and changes of either side are its own. */

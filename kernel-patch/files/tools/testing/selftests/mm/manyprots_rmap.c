@@ -565,6 +565,41 @@ TEST(sparse_page_tables)
 }
 
 /*
+ * The part that munmap() leaves shares the map of the whole, in which it begins with
+ * any of the runs of a page.
+ */
+TEST(punch_after_each_cut)
+{
+	const size_t pages = 200;
+	size_t cut, i, kept;
+	char *m;
+	int fd;
+
+	if (mp_stock)
+		SKIP(return, "feature off");
+	for (cut = 0; cut < 40; cut++) {
+		fd = memfd_create("cut", 0);
+		ASSERT_EQ(0, ftruncate(fd, 2 * PS));
+		m = mmap(NULL, pages * PS, RW, MAP_SHARED, fd, 0);
+		ASSERT_NE(MAP_FAILED, m);
+		for (i = 0; i < pages; i++)
+			ASSERT_EQ(0, mp_rfp(m + i * PS, PS, RW, 0, MAP_CHGPROT));
+		if (cut)
+			ASSERT_EQ(0, munmap(m, cut * PS));
+		for (i = cut; i < pages; i++)
+			m[i * PS] = 'x';
+		ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PS));
+		for (kept = 0, i = cut; i < pages; i++)
+			kept += *(volatile char *)(m + i * PS) != 0;
+		EXPECT_EQ(0, kept) {
+			TH_LOG("without the first %zu pages", cut);
+		}
+		ASSERT_EQ(0, munmap(m + cut * PS, (pages - cut) * PS));
+		close(fd);
+	}
+}
+
+/*
  * A page far behind the beginning of a mapping is found whatever the page tables
  * before it lack: a table of the lowest level, or one of the highest, of which
  * each kernel folds others.
