@@ -23,12 +23,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef PREFIX
 #define PREFIX "/usr/lib/manyprots"
 #endif
+
+#define PR_SET_MANYPROTS 0x4d505200
 
 #define EXIT_SELF	125	/* as timeout(1), nice(1), env(1): own failure, */
 #define EXIT_NOEXEC	126	/* not executable, */
@@ -56,8 +59,11 @@ static void usage(FILE *to)
 		"Runs COMMAND, and what it starts, under the C library of manyprots, which maps\n"
 		"each shared library as one VMA where the kernel can, and as usual elsewhere.\n"
 		"\n"
-		"  -p, --prefix=DIR  the library's root directory [" PREFIX "]\n"
-		"  -h, --help        this text\n"
+		"  -m, --mode=MODE       vm.manyprots for COMMAND: 0, 1 or 2, or -1 to follow the\n"
+		"                        system's; with 2 each mprotect() works in place\n"
+		"  -p, --prefix=DIR      the library's root directory [" PREFIX "]\n"
+		"  -s, --system-library  the system's C library, not that of manyprots\n"
+		"  -h, --help            this text\n"
 		"\n"
 		"The exit status is that of COMMAND; 125 if manyprots-run itself fails, 126 if\n"
 		"COMMAND cannot be executed, 127 if it is not found.\n");
@@ -170,20 +176,41 @@ static void check_version(void)
 		    system);
 }
 
+static void set_mode(const char *text)
+{
+	char *end;
+	long mode = strtol(text, &end, 10);
+
+	if (end == text || *end || mode < -1 || mode > 2)
+		die("--mode=%s: it is -1, 0, 1 or 2", text);
+	if (prctl(PR_SET_MANYPROTS, mode, 0L, 0L, 0L))
+		die("--mode=%s: this kernel cannot do that: %s", text, strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "mode", required_argument, NULL, 'm' },
 		{ "prefix", required_argument, NULL, 'p' },
+		{ "system-library", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
+	bool system_library = false;
+	const char *mode = NULL;
 	char real[PATH_MAX];
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "+p:h", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "+m:p:sh", options, NULL)) != -1)
 		switch (opt) {
+		case 'm':
+			mode = optarg;
+			break;
 		case 'p':
 			prefix = optarg;
+			break;
+		case 's':
+			system_library = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -196,12 +223,16 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_SELF;
 	}
-	if (!realpath(prefix, real))
-		die("%s: %s", prefix, strerror(errno));
-	prefix = real;
-	check_version();
-	enter_namespaces();
-	mount_library();
+	if (!system_library) {
+		if (!realpath(prefix, real))
+			die("%s: %s", prefix, strerror(errno));
+		prefix = real;
+		check_version();
+		enter_namespaces();
+		mount_library();
+	}
+	if (mode)
+		set_mode(mode);
 	execvp(argv[optind], argv + optind);
 	opt = errno;
 	fprintf(stderr, "manyprots-run: %s: %s\n", argv[optind], strerror(opt));

@@ -985,7 +985,6 @@ static bool eacces_is_right(unsigned int at, unsigned int n, bool anon, unsigned
 static void try_chgprot(const struct fuzz_step *s, unsigned int n, bool anon, bool zero,
 			unsigned long pgoff, unsigned int flags)
 {
-	bool wx = (s->prot & PROT_WRITE) && (s->prot & PROT_EXEC);
 	int r;
 
 	shm->hint[step_nr].hint = HINT_FALLBACK;
@@ -999,11 +998,6 @@ static void try_chgprot(const struct fuzz_step *s, unsigned int n, bool anon, bo
 		return;
 	r = own(SYS_remap_file_pages, ADDR(s->at), n * PS, s->prot, pgoff, flags);
 	shm->hint[step_nr].error = r;
-	/* What only mprotect() and mmap() give is told before anything is looked at. */
-	if (wx && r != -EACCES)
-		die("MAP_CHGPROT gave memory to write to and execute");
-	if (wx)
-		return;
 	if (!r)
 		shm->hint[step_nr].hint = HINT_DONE;
 	else if (!(r == -EINVAL && einval_is_right(s->at, n, anon, pgoff)) &&

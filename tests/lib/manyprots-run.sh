@@ -72,7 +72,35 @@ other_version() {
 	[ $? -eq 125 ] && grep 'is version 2.35' "$tmp/message"
 }
 
+# What python3 protects of memory of its own is as many VMAs, or one.
+mode() {
+	# shellcheck disable=SC2154 # the caller's
+	if [ "$kernel" != patched ]; then
+		manyprots-run --mode=2 true 2>"$tmp/message"
+		[ $? -eq 125 ] && grep 'this kernel cannot' "$tmp/message"
+		return
+	fi
+	cat >"$tmp/protect.py" <<-'END'
+	import ctypes, mmap
+	libc = ctypes.CDLL(None)
+	def vmas():
+	    return int(next(l for l in open("/proc/self/status") if l.startswith("VmaCount")).split()[1])
+	area = mmap.mmap(-1, 4096 * 200, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+	start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+	before = vmas()
+	for page in range(0, 200, 2):
+	    assert not libc.mprotect(ctypes.c_void_p(start + 4096 * page), 4096, 1)
+	print("many" if vmas() - before > 100 else "one")
+	END
+	[ "$(manyprots-run -s --mode=2 python3 "$tmp/protect.py")" = one ] &&
+		[ "$(manyprots-run --mode=2 python3 "$tmp/protect.py")" = one ] &&
+		[ "$(manyprots-run -s --mode=0 python3 "$tmp/protect.py")" = many ] &&
+		[ "$(manyprots-run -m -1 python3 "$tmp/protect.py")" = many ] &&
+		! manyprots-run --mode=3 true && ! manyprots-run --mode=x true
+}
+
 test_manyprots_run() {
+	check "--mode is for the command" mode
 	check "a command and its children run under it" command_and_children
 	check "so does a user's, who stays himself" as_user
 	check "other processes notice nothing" others_notice_nothing

@@ -405,8 +405,8 @@ TEST_F(lib, remap_elsewhere)
 	step("bss to file", chg(at(LIB_BSS), 2, RW, 30), remap(at(LIB_BSS), 2, RW, false, 30));
 	step("text to bss", chg_anon(at(LIB_RX), 4, RW), remap(at(LIB_RX), 4, RW, true, 0));
 	both("was text, RX", protect(at(LIB_RX), 4, RX));
-	step("W only", chg(at(LIB_DATA), 3, RW, 20), remap(at(LIB_DATA), 3, RW, false, 20));
-	both("bss W and X", protect(at(LIB_RX), 4, RW | X));
+	step("W and X", chg(at(LIB_DATA), 3, RW | X, 20), remap(at(LIB_DATA), 3, RW | X, false, 20));
+	step("bss W and X", chg_anon(at(LIB_RX), 4, RW | X), remap(at(LIB_RX), 4, RW | X, true, 0));
 	ASSERT_EQ(0, mp_same(0));
 	ASSERT_TRUE(mp_one_vma());
 }
@@ -433,7 +433,7 @@ TEST_F(lib, remap_never_adds_exec)
 	mp_dirty_library(&pair);
 	start(0, 0, 0);
 	EXPECT_EQ(-EACCES, chg(pair.base[MULTI] + LIB_DATA * PS, 3, RX, 9));
-	EXPECT_EQ(-EACCES, chg_anon(pair.base[MULTI] + LIB_BSS * PS, 4, RX));
+	EXPECT_EQ(-EACCES, chg_anon(pair.base[MULTI] + LIB_BSS * PS, 4, RW | X));
 	stop(MULTI);
 	EXPECT_EQ(0, ncalls[MULTI]);
 	ASSERT_EQ(0, mp_same(0));
@@ -587,7 +587,7 @@ TEST(shared)
 	both("written", (*at(6) = 1, 0));
 	both("all RW", protect(b, 16, RW));
 	both("all RX", protect(b, 16, RX));
-	both("W and X", protect(at(8), 4, RW | X));
+	step("W and X", chg(at(8), 4, RW | X, 20), remap(at(8), 4, RW | X, false, 20));
 	ASSERT_EQ(0, mp_same(0));
 }
 

@@ -115,7 +115,7 @@ TEST_F(all, of_clean_pages)
 {
 	step("text", chg(at(2), 4, RX, 2), remap(at(2), 4, RX, false, 2));
 	step("text elsewhere", chg(at(2), 4, RX, 12), remap(at(2), 4, RX, false, 12));
-	step("data elsewhere", chg(at(12), 3, RW, 9), remap(at(12), 3, RW, false, 9));
+	step("data W and X", chg(at(12), 3, RW | X, 9), remap(at(12), 3, RW | X, false, 9));
 	step("bss RX", chg_anon(at(15), 4, RX), remap(at(15), 4, RX, true, 0));
 	step("bss RW", chg_anon(at(15), 4, RW), remap(at(15), 4, RW, true, 0));
 	both("all R", protect(b, LIB_PAGES, R));
@@ -171,8 +171,7 @@ TEST_F(all, of_shared_memory)
 	pair.mflags = MAP_SHARED;
 	ASSERT_EQ(0, mp_map_runs(&pair, runs));
 	step("RX", chg(b, 2, RX, 0), remap(b, 2, RX, false, 0));
-	step("elsewhere", chg(at(2), 4, RW, 30), remap(at(2), 4, RW, false, 30));
-	both("RWX", protect(at(2), 4, RW | X));
+	step("RWX", chg(at(2), 4, RW | X, 30), remap(at(2), 4, RW | X, false, 30));
 	both("written", (*at(6) = 1, 0));
 	both("all RX", protect(b, 12, RX));
 	ASSERT_EQ(0, mp_same(0));
@@ -236,7 +235,8 @@ TEST(anonymous_is_execmem)
 	ASSERT_EQ(0, enter("no_execmem_t"));
 	EXPECT_EQ(-EACCES, step("bss RX", chg_anon(at(LIB_BSS), 4, RX), remap(at(LIB_BSS), 4, RX, true, 0)));
 	EXPECT_EQ(-EACCES, both("bss RX by mprotect", protect(at(LIB_BSS), 4, RX)));
-	EXPECT_EQ(-EACCES, both("W and X", protect(at(LIB_DATA), 3, RW | X)));
+	EXPECT_EQ(-EACCES, step("W and X", chg(at(LIB_DATA), 3, RW | X, 9),
+				remap(at(LIB_DATA), 3, RW | X, false, 9)));
 	EXPECT_EQ(0, step("text", chg(at(LIB_RX), 4, RX, 2), remap(at(LIB_RX), 4, RX, false, 2)));
 	EXPECT_EQ(0, both("rodata RX", protect(at(LIB_RO), 3, RX)));
 	ASSERT_EQ(0, mp_same(0));

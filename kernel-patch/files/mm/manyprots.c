@@ -72,6 +72,17 @@ void manyprots_mm_init(struct mm_struct *mm)
 }
 
 /**
+ * manyprots_mm_secure - a program begins that may do more than who starts it
+ * @mm: its mm
+ *
+ * As with other things that are inherited, nobody chooses for such a program.
+ */
+void manyprots_mm_secure(struct mm_struct *mm)
+{
+	WRITE_ONCE(mm->manyprots_mode, MANYPROTS_FOLLOW);
+}
+
+/**
  * manyprots_prctl - PR_SET_MANYPROTS and PR_GET_MANYPROTS
  * @option: which of the two
  * @arg2: the mode, -1 to follow the sysctl; or a pointer to int for what was

@@ -16,6 +16,7 @@
 #include <linux/perf_event.h>
 #include <linux/personality.h>
 #include <linux/pkeys.h>
+#include <linux/seccomp.h>
 #include <linux/security.h>
 #include <linux/swap.h>
 #include <linux/uprobes.h>
@@ -241,6 +242,22 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 				      remap->prot, prot);
 }
 
+/*
+ * Sandboxes forbid memory that can be written to to become text by filters that
+ * look at the arguments of mmap() and mprotect().  They need not know of this call.
+ */
+static bool manyprots_filtered(const struct manyprots_remap *remap,
+			       struct vm_area_struct *vma, bool was_text)
+{
+	if (!(remap->prot & PROT_EXEC) || remap->exec ||
+	    seccomp_mode(&current->seccomp) == SECCOMP_MODE_DISABLED)
+		return false;
+	if (remap->prot & PROT_WRITE)
+		return true;
+	return !was_text && !remap->zerofill &&
+		mapping_writably_mapped(vma->vm_file->f_mapping);
+}
+
 /* may_expand_vm() after the runs before have added @before pages of data. */
 static bool manyprots_may_expand(struct mm_struct *mm, vm_flags_t flags,
 				 long before, unsigned long pages)
@@ -360,6 +377,8 @@ static int manyprots_plan_run(struct manyprots_remap *remap,
 	if (error)
 		return error;
 	if (access & VM_ACCESS_FLAGS & ~(mayflags >> 4))
+		return -EACCES;
+	if (manyprots_filtered(remap, vma, keep && (old & VM_EXEC)))
 		return -EACCES;
 	if (!arch_validate_flags(access))
 		return -EINVAL;
@@ -582,10 +601,11 @@ static struct vm_area_struct *manyprots_find(struct manyprots_remap *remap,
 #define MANYPROTS_ASK_READ	2	/* whether the caller may read the file */
 
 /*
- * mmap() gives other pages of a file to who has it open for reading.  Here it is
- * open no longer, or execve opened it, for who may not read it perhaps; so who asks
- * must be one who may read it now.  With a shared mapping that can be written to,
- * remap_file_pages() has always given all of the file.
+ * mmap() gives other pages of a file to who has it open for reading.  Here it may
+ * be open no longer, or execve opened it, for who may not read it perhaps; so who
+ * asks must have opened it, or be one who may open it now.  Credentials are others
+ * after fork, execve and whatever takes rights away.  With a shared mapping that can
+ * be written to, remap_file_pages() has always given all of the file.
  */
 static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 				   struct vm_area_struct *vma)
@@ -594,7 +614,8 @@ static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 	unsigned long addr;
 	struct vma_run run;
 
-	if (!remap->zerofill && !remap->exec && !(vma->vm_flags & VM_SHARED))
+	if (!remap->zerofill && !remap->exec && !(vma->vm_flags & VM_SHARED) &&
+	    vma->vm_file->f_cred != current_cred())
 		most |= MANYPROTS_ASK_READ;
 	for (addr = remap->start; addr < remap->end && asks != most;
 	     addr = vma_index_addr(vma, run.last) + PAGE_SIZE) {
@@ -606,6 +627,24 @@ static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 			asks |= MANYPROTS_ASK_MMAP;
 	}
 	return asks;
+}
+
+/* May the caller open the file for reading?  Security modules are asked at that. */
+static int manyprots_ask_read(struct file *file)
+{
+	const struct path *path = file_user_path(file);
+	struct file *opened;
+	int error;
+
+	error = path_permission(path, MAY_READ);
+	if (error || !IS_ENABLED(CONFIG_SECURITY))
+		return error;
+	opened = dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
+			     current_cred());
+	if (IS_ERR(opened))
+		return PTR_ERR(opened);
+	fput(opened);
+	return 0;
 }
 
 /*
@@ -654,9 +693,9 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * -EINVAL for an argument or a mapping that is not eligible, also one that is not
  * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
- * -EACCES for PROT_WRITE together with PROT_EXEC, beyond what the mapping may be
- * given, to make private pages text, or any under PR_SET_MDWE, or for other pages
- * of a file that the caller may not read,
+ * -EACCES beyond what the mapping may be given, to make private pages text, or
+ * pages of a file under PR_SET_MDWE, or what can be written to with a seccomp
+ * filter, or for other pages of a file that the caller may not read,
  * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,
@@ -695,9 +734,6 @@ long manyprots_remap(unsigned long start, unsigned long size,
 		return -EINVAL;
 	if (remap.end <= remap.start || (remap.anonymous && pgoff))
 		return -EINVAL;
-	/* Sandboxes whose filters forbid this to mmap() and mprotect() know no third. */
-	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
-		return -EACCES;
 
 	/*
 	 * security_mmap_file() is called without mmap_lock, so look first and
@@ -718,7 +754,7 @@ again:
 
 	error = 0;
 	if (asked & MANYPROTS_ASK_READ)
-		error = path_permission(file_user_path(file), MAY_READ);
+		error = manyprots_ask_read(file);
 	if (!error && asked)
 		error = manyprots_ask_mmap(&remap, file, MAP_FIXED |
 					   (shared ? MAP_SHARED : MAP_PRIVATE));

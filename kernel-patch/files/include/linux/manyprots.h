@@ -415,6 +415,7 @@ static inline unsigned long manyprots_maps_size(struct mm_struct *mm)
 }
 
 void manyprots_mm_init(struct mm_struct *mm);
+void manyprots_mm_secure(struct mm_struct *mm);
 int manyprots_prctl(int option, unsigned long arg2, unsigned long arg3,
 		    unsigned long arg4, unsigned long arg5);
 int manyprots_anon_prepare(struct vm_area_struct *vma, unsigned long addr);
@@ -731,6 +732,10 @@ static inline unsigned long manyprots_maps_size(struct mm_struct *mm)
 }
 
 static inline void manyprots_mm_init(struct mm_struct *mm)
+{
+}
+
+static inline void manyprots_mm_secure(struct mm_struct *mm)
 {
 }
 

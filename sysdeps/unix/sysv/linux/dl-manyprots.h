@@ -134,8 +134,8 @@ dl_manyprots_remap (ElfW(Addr) addr, size_t len, int prot, int flags,
 #endif
 }
 
-/* dl_manyprots_remap has returned ERROR for an object that stock calls did map.
-   A filter or a security module refuses the system call as such: there is no
+/* dl_manyprots_remap has returned ERROR for an object that stock calls did
+   map.  A filter or a security module refuses the system call as such: there is no
    point in asking again for the next object.  Everything else can be a matter
    of this object alone, such as the filesystem that it is on.  */
 static void

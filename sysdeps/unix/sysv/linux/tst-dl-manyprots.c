@@ -34,7 +34,8 @@
 #include <support/xdlfcn.h>
 #include <support/xstdio.h>
 
-/* tst-dl-manyprots-off is this test with the feature switched off.  */
+/* Bit 1 of AT_FLAGS says that the kernel can.
+   tst-dl-manyprots-off is this test with the feature switched off.  */
 #ifndef EXPECT_ONE_VMA
 # define EXPECT_ONE_VMA ((getauxval (AT_FLAGS) & 2) != 0)
 #endif
@@ -120,7 +121,8 @@ read_smaps (struct module *m)
       uintptr_t from, to;
       char perms[5];
 
-      if (sscanf (line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, perms) == 3)
+      if (sscanf (line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, perms)
+	  == 3)
 	{
 	  ours = from >= m->start && from < m->end;
 	  if (!ours)
@@ -145,6 +147,9 @@ static int
 do_test (void)
 {
   struct module m = { 0 };
+
+  if (access ("/proc/self/smaps", R_OK) != 0)
+    FAIL_UNSUPPORTED ("no /proc/self/smaps: %m");
 
   pagesize = sysconf (_SC_PAGESIZE);
   void *handle = xdlopen (modname, RTLD_NOW);

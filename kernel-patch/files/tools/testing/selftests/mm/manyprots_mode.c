@@ -271,6 +271,32 @@ TEST(exec_inherits)
 	ASSERT_EQ(0, mp_sysctl_set(MP_SYSCTL, "1"));
 }
 
+static int exec_as_nobody(void *arg)
+{
+	char *path = arg;
+
+	if (setgid(65534) || setuid(65534) || set_mode(2))
+		return 200;
+	setenv(AS_CHILD, "1", 1);
+	execl(path, path, NULL);
+	return 200;
+}
+
+/* Nobody chooses the mode of a program that may do more than he may. */
+TEST(set_user_id)
+{
+	char path[64];
+
+	if (mp_stock || geteuid())
+		SKIP(return, "needs the feature, and to become another user");
+	snprintf(path, sizeof(path), "%s/manyprots-XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	ASSERT_EQ(0, mp_copy_self(path, 0755));
+	EXPECT_EQ(child_status(2), mp_in_child(exec_as_nobody, path));
+	ASSERT_EQ(0, chmod(path, 04755));
+	EXPECT_EQ(child_status(FOLLOW), mp_in_child(exec_as_nobody, path));
+	unlink(path);
+}
+
 static void *thread_sets(void *arg)
 {
 	return (void *)(long)(was_set() == 2 && !set_mode(0));

@@ -98,7 +98,7 @@ TEST_F(lib, chgprot_no_exec_on_private_pages)
 		SKIP(return, "feature off");
 	mp_dirty_library(&self->p);
 	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_DATA * PS, PS, RX, 9, MAP_CHGPROT));
-	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_BSS * PS, PS, RX, 0, MAP_CHGPROT | MAP_ANONYMOUS));
+	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_BSS * PS, PS, RW | X, 0, MAP_CHGPROT | MAP_ANONYMOUS));
 	/* Together with clean pages before and after it: all or nothing. */
 	EXPECT_EQ(-EACCES, mp_rfp(m + LIB_RELRO * PS, 4 * PS, RX, 8, MAP_CHGPROT));
 	EXPECT_EQ(0, mp_same(0));

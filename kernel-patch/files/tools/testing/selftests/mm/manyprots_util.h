@@ -933,6 +933,26 @@ static __mp_unused void mp_dirty_library(struct mp_pair *p)
 }
 
 /* Runs @fn, which returns the number of differences seen, in a child; 255: it died. */
+/*
+ * Copies the program that runs to @path, which ends in XXXXXX and is completed, with
+ * @mode. Returns 0 or -1; a file is left in either case.
+ */
+static __mp_unused int mp_copy_self(char *path, mode_t mode)
+{
+	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
+	char buffer[4096];
+	ssize_t n;
+
+	while ((n = read(from, buffer, sizeof(buffer))) > 0)
+		if (write(to, buffer, n) != n)
+			break;
+	if (!n)
+		n = fchmod(to, mode);
+	close(from);
+	close(to);
+	return n ? -1 : 0;
+}
+
 static __mp_unused int mp_in_child(int (*fn)(void *), void *arg)
 {
 	int status, bad;
