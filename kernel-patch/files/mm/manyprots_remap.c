@@ -243,8 +243,9 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 }
 
 /*
- * Sandboxes forbid memory that can be written to to become text by filters that
- * look at the arguments of mmap() and mprotect().  They need not know of this call.
+ * Sandboxes have filters that look at the arguments of mmap() and mprotect(), so
+ * that nothing which can be written to becomes text.  They need not know of this
+ * call.
  */
 static bool manyprots_filtered(const struct manyprots_remap *remap,
 			       struct vm_area_struct *vma, bool was_text)
