@@ -23,6 +23,7 @@
  *                them between kernels
  */
 #include "lsm.h"
+#include <linux/landlock.h>
 #include <sys/personality.h>
 #include <sys/sysmacros.h>
 #include <bpf/bpf.h>
@@ -802,6 +803,43 @@ TEST_F(lib, refused_both_sorts)
 		e ? e : protect(at(LIB_DATA), 3, NONE);
 	})));
 	ASSERT_EQ(0, mp_bad);
+}
+
+/*
+ * Landlock asks when a file is opened: other pages of one that had been opened
+ * before come no more when it may not be opened any more.
+ */
+static int landlocked(void *arg)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE };
+	char *m = arg;
+	int ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), bad = 0;
+
+	if (ruleset < 0)
+		return 100;
+	bad += mp_rfp(m, PS, R, 10, MAP_CHGPROT) != 0;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0))
+		return 101;
+	bad += open("/proc/self/exe", O_RDONLY) >= 0;
+	bad += mp_rfp(m, PS, R, 11, MAP_CHGPROT) != -EACCES;
+	bad += mp_rfp(m, PS, NONE, 10, MAP_CHGPROT) != 0;
+	return bad;
+}
+
+TEST(landlock)
+{
+	char *m;
+	int fd = mp_file(MP_TMP, 64);
+
+	if (mp_stock)
+		SKIP(return, "there is no MAP_CHGPROT");
+	ASSERT_GE(fd, 0);
+	m = mmap(NULL, 4 * PS, R, MAP_PRIVATE, fd, 8 * PS);
+	ASSERT_NE(MAP_FAILED, m);
+	close(fd);
+	EXPECT_EQ(0, mp_in_child(landlocked, m));
+	munmap(m, 4 * PS);
 }
 
 int main(int argc, char **argv)
