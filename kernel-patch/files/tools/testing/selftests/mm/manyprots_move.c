@@ -470,6 +470,12 @@ TEST(mremap_over_limit_whole)
 			EXPECT_EQ(-ENOMEM, mp_both(&p, mremap(b + i * PS, PS, 2 * PS,
 							      MREMAP_MAYMOVE) ==
 						   MAP_FAILED ? -errno : 0));
+		/* With one more than that, but for the two of the part standing alone. */
+		snprintf(text, sizeof(text), "%ld", mp_vmas() + 5);
+		ASSERT_EQ(0, mp_sysctl_set(file, text));
+		if (!mp_stock)
+			EXPECT_EQ(MAP_FAILED, mremap(p.base[MULTI] + 3 * PS, PS, 2 * PS,
+						     MREMAP_MAYMOVE));
 		snprintf(text, sizeof(text), "%ld", most);
 		mp_sysctl_set(file, text);
 		ASSERT_EQ(vmas, mp_window_vmas(MULTI));
