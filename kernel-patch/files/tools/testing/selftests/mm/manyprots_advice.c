@@ -74,6 +74,90 @@ TEST_F(lib, every_advice)
 	ASSERT_EQ(0, mp_bad);
 }
 
+/*
+ * MADV_WILLNEED reads in what a run maps of a file, and nothing else: a file on tmpfs
+ * for each side, all in swap.
+ */
+static const struct mp_run swapped_runs[] = {
+	{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 3, NONE, MP_FILE, 5 },
+	{ 4, RW, MP_FILE, 20 }, { 3, R, MP_FILE, 50 },
+};
+
+#define SWAPPED_PAGES 16
+
+FIXTURE(swapped) { struct mp_pair p; int fd[2]; };
+FIXTURE_VARIANT(swapped) { int mflags; };
+FIXTURE_VARIANT_ADD(swapped, private) { .mflags = 0 };
+FIXTURE_VARIANT_ADD(swapped, shared) { .mflags = MAP_SHARED };
+FIXTURE_SETUP(swapped)
+{
+	int i;
+
+	self->p.mflags = variant->mflags;
+	for (i = 0; i < 2; i++) {
+		self->fd[i] = mp_file_in_swap(LIB_FILE_PAGES);
+		if (self->fd[i] < 0)
+			SKIP(return, "no swap");
+	}
+	ASSERT_EQ(0, mp_map_files(&self->p, self->fd, swapped_runs, ARRAY_SIZE(swapped_runs)));
+	ASSERT_TRUE(mp_one_vma());
+}
+
+FIXTURE_TEARDOWN(swapped)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+/* What mincore() tells, once it is what is wanted: the advice does not wait. */
+static int resident_is(char *b, const unsigned char *want)
+{
+	unsigned char vec[SWAPPED_PAGES];
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (mincore(b, SWAPPED_PAGES * PS, vec))
+			return -1;
+		if (!memcmp(vec, want, SWAPPED_PAGES))
+			return 1;
+		usleep(10000);
+	}
+	return 0;
+}
+
+TEST_F(swapped, willneed)
+{
+	/* A part of a run; one and a part of one with PROT_NONE; the end of one and another. */
+	static const struct { size_t at, n; } ranges[] = { { 1, 2 }, { 4, 3 }, { 11, 5 } };
+	unsigned char want[SWAPPED_PAGES] = { 0 };
+	struct mp_pair *p = &self->p;
+	size_t i;
+
+	ASSERT_EQ(1, mp_both(p, resident_is(b, want)));
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		ASSERT_EQ(0, mp_both(p, madvise(b + ranges[i].at * PS, ranges[i].n * PS,
+						MADV_WILLNEED)));
+		memset(want + ranges[i].at, 1, ranges[i].n);
+		EXPECT_EQ(1, mp_both(p, resident_is(b, want))) {
+			TH_LOG("%zu pages at %zu", ranges[i].n, ranges[i].at);
+		}
+	}
+	ASSERT_EQ(0, mp_bad);
+	if (p->mflags & MAP_SHARED)
+		return;
+	/* Of zero-fill memory, what is in swap. */
+	ASSERT_EQ(0, mp_chg(p, 13, 3, RW, MP_ANON, 0));
+	for (i = 13; i < 16; i++)
+		mp_both(p, mp_put(b + i * PS, 'z'));
+	ASSERT_EQ(0, mp_both(p, madvise(b + 13 * PS, 3 * PS, MADV_PAGEOUT)));
+	memset(want + 13, 0, 3);
+	ASSERT_EQ(1, mp_both(p, resident_is(b, want)));
+	ASSERT_EQ(0, mp_both(p, madvise(b + 12 * PS, 3 * PS, MADV_WILLNEED)));
+	memset(want + 13, 1, 2);
+	ASSERT_EQ(1, mp_both(p, resident_is(b, want)));
+	ASSERT_EQ(0, mp_bad);
+}
+
 /* What an advice leaves behind goes on working: mprotect, remap, fork, munmap after it. */
 TEST_F(lib, advice_then_change)
 {
@@ -656,6 +740,108 @@ TEST_F(lib, mbind)
 		syscall(__NR_get_mempolicy, &mode, NULL, 0, b + 4 * PS, MPOL_F_ADDR);
 		mode; }));
 	ASSERT_EQ(0, mp_same(MP_WRITES));
+}
+
+/* Mode and nodes of the policy of a page, as one number. */
+static long policy_of(char *addr)
+{
+	unsigned long nodes = 0;
+	int mode = -1;
+
+	if (syscall(__NR_get_mempolicy, &mode, &nodes, 64, addr, MPOL_F_ADDR))
+		return -1;
+	return nodes << 16 | mode;
+}
+
+/* The node that a page is on; it is read. */
+static long node_of(char *addr)
+{
+	int node = -1;
+
+	if (syscall(__NR_get_mempolicy, &node, NULL, 0, addr, MPOL_F_ADDR | MPOL_F_NODE))
+		return -1;
+	return node;
+}
+
+static bool two_nodes(void)
+{
+	return !access("/sys/devices/system/node/node1", F_OK) &&
+	       mp_slurp("/sys/devices/system/node/has_memory") > 0 && strchr(mp_text, '1');
+}
+
+/* In a shared mapping of tmpfs the policy is the file's: of the pages that the runs map. */
+TEST(mbind_shared)
+{
+	static const struct mp_run runs[] = {
+		{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 5, RW, MP_FILE, 20 },
+		{ 3, R, MP_FILE, 9 }, { 2, NONE, MP_FILE, 30 },
+	};
+	static struct mp_pair p = { .mflags = MAP_SHARED };
+	unsigned long node0 = 1, node1 = 2;
+	char *whole[2];
+	int fd[2];
+	size_t i;
+
+	if (!two_nodes())
+		SKIP(return, "no two nodes");
+	for (i = 0; i < 2; i++) {
+		fd[i] = memfd_create("policy", MFD_CLOEXEC);
+		ASSERT_EQ(0, ftruncate(fd[i], LIB_FILE_PAGES * PS));
+		whole[i] = mmap(NULL, LIB_FILE_PAGES * PS, R, MAP_SHARED, fd[i], 0);
+		ASSERT_NE(MAP_FAILED, whole[i]);
+	}
+	ASSERT_EQ(0, mp_map_files(&p, fd, runs, ARRAY_SIZE(runs)));
+	ASSERT_TRUE(mp_one_vma());
+	/* The end of a run, one, and the beginning of another; a part of one; a whole one. */
+	ASSERT_EQ(0, mp_both(&p, syscall(__NR_mbind, b + 3 * PS, 6 * PS, MPOL_BIND, &node1, 64,
+					 0)));
+	ASSERT_EQ(0, mp_both(&p, syscall(__NR_mbind, b + 9 * PS, PS, MPOL_PREFERRED, &node0, 64,
+					 0)));
+	ASSERT_EQ(0, mp_both(&p, syscall(__NR_mbind, b + 11 * PS, 3 * PS, MPOL_BIND, &node0, 64,
+					 0)));
+	for (i = 0; i < p.npages; i++)
+		mp_both(&p, policy_of(b + i * PS));
+	EXPECT_EQ(node1 << 16 | MPOL_BIND, policy_of(p.base[MULTI] + 4 * PS));
+	for (i = 0; i < LIB_FILE_PAGES; i++)
+		mp_both(&p, policy_of(whole[side] + i * PS));
+	EXPECT_EQ(node1 << 16 | MPOL_BIND, policy_of(whole[MULTI] + 40 * PS));
+	EXPECT_EQ(MPOL_DEFAULT, policy_of(whole[MULTI] + 4 * PS));
+	/* That is where pages come from. */
+	for (i = 3; i < 9; i++) {
+		EXPECT_EQ(1, mp_both(&p, node_of(b + i * PS)));
+	}
+	EXPECT_EQ(0, mp_both(&p, node_of(b + 12 * PS)));
+	ASSERT_EQ(0, mp_bad);
+	for (i = 0; i < 2; i++)
+		close(fd[i]);
+}
+
+/* Interleaved pages of a file are on nodes by their offset in it. */
+TEST(mbind_interleave)
+{
+	static const struct mp_run runs[] = {
+		{ 3, RW, MP_FILE, 0 }, { 4, RW, MP_FILE, 8 }, { 5, RW, MP_FILE, 31 },
+		{ 4, RW, MP_FILE, 20 },
+	};
+	static struct mp_pair p;
+	unsigned long both = 3;
+	size_t i, on[2] = { 0 };
+
+	if (!two_nodes())
+		SKIP(return, "no two nodes");
+	p.fd = mp_file(MP_MEMFD, LIB_FILE_PAGES);
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_both(&p, syscall(__NR_mbind, b, p.npages * PS, MPOL_INTERLEAVE, &both, 64,
+					 0)));
+	for (i = 0; i < p.npages; i++) {
+		mp_both(&p, mp_put(b + i * PS, 'i'));
+		on[mp_both(&p, node_of(b + i * PS)) & 1]++;
+	}
+	EXPECT_LT(0, on[0]);
+	EXPECT_LT(0, on[1]);
+	ASSERT_EQ(0, mp_bad);
+	close(p.fd);
 }
 
 /* userfaultfd may refuse such a VMA or split it: the data is right either way. */

@@ -7,6 +7,7 @@
 #include "manyprots_util.h"
 #include <dirent.h>
 #include <elf.h>
+#include <linux/falloc.h>
 #include <sys/ioctl.h>
 
 MP_LIBRARY_FIXTURE(lib)
@@ -90,6 +91,56 @@ TEST_F(lib, smaps_rollup)
 		mp_put(b + LIB_BSS * PS, 1);
 		mp_put(b + (LIB_BSS + 2) * PS, 1); }));
 	ASSERT_EQ(0, mp_same(0));
+}
+
+/*
+ * Pages of tmpfs files in swap, by the offsets of the runs: a file for each side, of
+ * which only what some run maps is there, and that in swap.
+ */
+static const struct mp_run swapped_runs[] = {
+	{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 3, NONE, MP_FILE, 5 },
+	{ 4, RW, MP_FILE, 20 }, { 3, R, MP_FILE, 50 },
+};
+
+FIXTURE(swapped) { struct mp_pair p; int fd[2]; };
+FIXTURE_VARIANT(swapped) { int mflags; };
+FIXTURE_VARIANT_ADD(swapped, private) { .mflags = 0 };
+FIXTURE_VARIANT_ADD(swapped, shared) { .mflags = MAP_SHARED };
+FIXTURE_SETUP(swapped)
+{
+	int i;
+
+	self->p.mflags = variant->mflags;
+	for (i = 0; i < 2; i++) {
+		self->fd[i] = mp_file_in_swap(LIB_FILE_PAGES);
+		if (self->fd[i] < 0)
+			SKIP(return, "no swap");
+		ASSERT_EQ(0, fallocate(self->fd[i], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				       8 * PS, 12 * PS));
+	}
+}
+
+FIXTURE_TEARDOWN(swapped)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+TEST_F(swapped, swap_of_shmem)
+{
+	size_t i, at = 0;
+
+	if (rollup("Rss") < 0)
+		SKIP(return, "no smaps_rollup");
+	mp_clear();
+	ASSERT_EQ(16 * PS / 1024, mp_both_delta(&self->p, rollup("Swap"), ({
+		self->p.fd = self->fd[side];
+		mp_map_side(&self->p, side, swapped_runs, ARRAY_SIZE(swapped_runs)); })));
+	ASSERT_TRUE(mp_one_vma());
+	for (i = 0; i < ARRAY_SIZE(swapped_runs); at += swapped_runs[i++].n)
+		EXPECT_EQ(swapped_runs[i].n * PS / 1024,
+			  mp_both(&self->p, mp_smaps(b + at * PS, "Swap")));
+	ASSERT_EQ(0, mp_bad);
 }
 
 /* "VmaCount: the true number of VMAs": the library is one of them. */
@@ -197,6 +248,62 @@ TEST_F(lib, map_files)
 	ASSERT_EQ(6, n);
 	ASSERT_STREQ(out[1], out[0]);
 	ASSERT_EQ(0, mp_same(0));
+}
+
+#define MANY_RUNS 10000
+
+/* Adds up in @seen how often each page of @m is named, by reads of @size bytes; 0 or -errno. */
+static int map_files_seen(const char *m, unsigned char *seen, size_t size)
+{
+	int dir = open("/proc/self/map_files", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static char buf[1 << 20];
+	long len, at;
+
+	if (dir < 0)
+		return -errno;
+	while ((len = syscall(__NR_getdents64, dir, buf, size)) > 0)
+		for (at = 0; at < len; at += ((struct dirent64 *)(buf + at))->d_reclen) {
+			unsigned long a, z;
+
+			if (sscanf(((struct dirent64 *)(buf + at))->d_name, "%lx-%lx", &a, &z) != 2)
+				continue;
+			a = (a - (unsigned long)m) / PS;
+			if (a < MANY_RUNS)
+				seen[a]++;
+		}
+	close(dir);
+	return len < 0 ? -errno : 0;
+}
+
+/*
+ * More entries than one call collects (4,096), with buffers that hold more and
+ * fewer: each is there, and once.
+ */
+TEST(map_files_many_runs)
+{
+	static const size_t sizes[] = { 1 << 20, 200000, 30000, 4096 };
+	static unsigned char seen[MANY_RUNS], once[MANY_RUNS];
+	int fd = memfd_create("many", MFD_CLOEXEC);
+	size_t i;
+	char *m;
+
+	ASSERT_EQ(0, ftruncate(fd, MANY_RUNS * PS));
+	m = mmap((void *)mp_window(MULTI), MANY_RUNS * PS, RW, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		 fd, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	for (i = 0; i < MANY_RUNS; i += 2) {
+		ASSERT_EQ(0, mp_stock ? mprotect(m + i * PS, PS, R) :
+			  mp_rfp(m + i * PS, PS, R, i, MAP_CHGPROT));
+	}
+	memset(once, 1, sizeof(once));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		memset(seen, 0, sizeof(seen));
+		if (map_files_seen(m, seen, sizes[i]))
+			SKIP(return, "no map_files");
+		EXPECT_EQ(0, memcmp(seen, once, sizeof(seen)))
+			TH_LOG("with a buffer of %zu bytes", sizes[i]);
+	}
+	close(fd);
 }
 
 /* And lookups by name: of runs, of ranges that are no run, of bss. */
@@ -330,6 +437,37 @@ TEST_F(lib, clear_refs)
 	mp_sysctl_set("/proc/self/clear_refs", "1");
 	mp_sysctl_set("/proc/self/clear_refs", "2");
 	mp_sysctl_set("/proc/self/clear_refs", "3");
+	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+}
+
+/*
+ * 2 is for anonymous mappings and 3 for those of files: of the library the one leaves
+ * file runs referenced, written pages included, the other bss.
+ */
+TEST_F(lib, clear_refs_by_kind)
+{
+	static const size_t runs[] = {
+		LIB_R, LIB_RX, LIB_RO, LIB_HOLE, LIB_RELRO, LIB_DATA, LIB_BSS,
+	};
+	size_t i, round;
+
+	for (round = 0; round < 2; round++) {
+		ASSERT_EQ(0, mp_map_runs(&self->p, mp_library));
+		mp_dirty_library(&self->p);
+		for (i = 0; i < LIB_PAGES; i++)
+			mp_both(&self->p, mp_read(b + i * PS));
+		ASSERT_LT(0, mp_both(&self->p, mp_smaps(b + LIB_RX * PS, "Referenced")));
+		ASSERT_LT(0, mp_both(&self->p, mp_smaps(b + LIB_BSS * PS, "Referenced")));
+		ASSERT_EQ(0, mp_sysctl_set("/proc/self/clear_refs", round ? "3" : "2"));
+		for (i = 0; i < ARRAY_SIZE(runs); i++) {
+			long kb = mp_both(&self->p, mp_smaps(b + runs[i] * PS, "Referenced"));
+
+			if (runs[i] != LIB_HOLE) {
+				EXPECT_EQ((runs[i] == LIB_BSS) == round, kb > 0);
+			}
+		}
+		ASSERT_EQ(0, mp_bad);
+	}
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
 }
 

@@ -37,8 +37,8 @@ FIXTURE_TEARDOWN(file)
 	close(self->p.fd);
 }
 
-/* Is the page mapped? By pagemap, which any process may read of itself (without frame numbers). */
-static int mapped(const char *addr)
+/* The entry of pagemap, which any process may read of itself (without frame numbers). */
+static uint64_t pagemap(const char *addr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t v = 0;
@@ -46,7 +46,13 @@ static int mapped(const char *addr)
 	if (fd < 0 || pread(fd, &v, 8, (unsigned long)addr / PS * 8) != 8)
 		v = 0;
 	close(fd);
-	return v >> 63;
+	return v;
+}
+
+/* Is the page mapped? */
+static int mapped(const char *addr)
+{
+	return pagemap(addr) >> 63;
 }
 
 /* Truncation takes the pages at their nonlinear addresses; bss and private copies as in stock. */
@@ -181,19 +187,80 @@ TEST_F(file, write_shows)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
-/* Reclaim of file pages: gone from the page table, and back with the right bytes and protection. */
-TEST_F(file, pageout)
-{
-	int round;
+/*
+ * Files that are reclaimed: one for each side, since MADV_PAGEOUT is for pages that
+ * are mapped once.  Page 12 is mapped twice, and therefore stays.
+ */
+static const struct mp_run reclaimed[] = {
+	{ 4, R, MP_FILE, 40 }, { 3, RX, MP_FILE, 4 }, { 2, NONE, MP_FILE, 20 },
+	{ 4, RW, MP_FILE, 30 }, { 1, R, MP_FILE, 12 }, { 1, RW, MP_FILE, 12 },
+};
 
-	mp_dirty_library(&self->p);
+#define RECLAIMED_RW 9
+
+FIXTURE(reclaim) { struct mp_pair p; int fd[2]; };
+FIXTURE_VARIANT(reclaim) { enum mp_where where; int mflags; };
+FIXTURE_VARIANT_ADD(reclaim, tmpfs) { .where = MP_TMP };
+FIXTURE_VARIANT_ADD(reclaim, tmpfs_shared) { .where = MP_TMP, .mflags = MAP_SHARED };
+FIXTURE_VARIANT_ADD(reclaim, cwd) { .where = MP_CWD };
+FIXTURE_VARIANT_ADD(reclaim, memfd) { .where = MP_MEMFD };
+FIXTURE_VARIANT_ADD(reclaim, memfd_shared) { .where = MP_MEMFD, .mflags = MAP_SHARED };
+FIXTURE_SETUP(reclaim)
+{
+	int i;
+
+	mp_stay_on_cpu();
+	self->p.mflags = variant->mflags;
+	for (i = 0; i < 2; i++) {
+		self->fd[i] = mp_file(variant->where, LIB_FILE_PAGES);
+		if (self->fd[i] < 0)
+			SKIP(return, "no such file here");
+		fsync(self->fd[i]);
+	}
+	ASSERT_EQ(0, mp_map_files(&self->p, self->fd, reclaimed, ARRAY_SIZE(reclaimed)));
+	ASSERT_TRUE(mp_one_vma());
+	ASSERT_EQ(0, mp_bad);
+}
+
+FIXTURE_TEARDOWN(reclaim)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+/* Reclaim of file pages: gone from the page table, and back with the right bytes and protection. */
+TEST_F(reclaim, pageout)
+{
+	struct mp_pair *p = &self->p;
+	size_t i, round, gone = 0;
+	char byte;
+
 	for (round = 0; round < 3; round++) {
-		ASSERT_EQ(0, mp_same(MP_WRITES));
-		mp_both(&self->p, madvise(b, LIB_HOLE * PS, MADV_PAGEOUT));
-		mp_both(&self->p, madvise(b, LIB_PAGES * PS, MADV_PAGEOUT));
-		ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+		/* By force, so that PROT_NONE pages are mapped, too. */
+		for (i = 0; i < p->npages; i++)
+			mp_both(p, pread(mp_mem_fd(), &byte, 1, (off_t)(unsigned long)b + i * PS));
+		mp_both(p, mp_put(b + RECLAIMED_RW * PS + 100, 'p' + round));
+		for (i = 0; i < p->npages; i++) {
+			ASSERT_EQ(1, mp_both(p, mapped(b + i * PS)));
+		}
+		ASSERT_EQ(0, mp_both(p, madvise(b, p->npages * PS, MADV_PAGEOUT)));
+		for (i = 0; i < p->npages; i++)
+			gone += !mp_both(p, mapped(b + i * PS));
+		ASSERT_EQ(0, mp_bad);
+		for (i = 0; i < p->npages; i++) {
+			mp_both(p, (p->fd = self->fd[side],
+				    mp_page_is_file(p, b + i * PS, p->pgoff[side][i])));
+			mp_both(p, mp_read(b + i * PS));
+			mp_both(p, mp_write(b + i * PS));
+		}
+		ASSERT_EQ(MP_ACCERR, mp_put(p->base[MULTI], 1));
+		ASSERT_EQ(MP_ACCERR, mp_read(p->base[MULTI] + 7 * PS));
+		ASSERT_EQ('p' + round, p->base[MULTI][RECLAIMED_RW * PS + 100]);
+		ASSERT_EQ(0, mp_bad);
 	}
 	ASSERT_TRUE(mp_one_vma());
+	if (!gone)
+		SKIP(return, "no swap, or the file system's pages are not reclaimed on advice");
 }
 
 TEST_F(file, drop_caches)
@@ -208,15 +275,57 @@ TEST_F(file, drop_caches)
 	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
 }
 
+#define HOG_PAGES 4096
+
+/* Takes memory, in which leave_gaps() makes the gaps that compaction fills. */
+static char *take_memory(void)
+{
+	return mmap(NULL, HOG_PAGES * PS, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+}
+
+static void leave_gaps(char *m)
+{
+	size_t i;
+
+	for (i = 0; i < HOG_PAGES; i += 16)
+		madvise(m + i * PS, 15 * PS, MADV_DONTNEED);
+}
+
 /* Migration keeps the pages where they are mapped, with their protections. */
 TEST_F(file, compaction)
 {
+	struct mp_pair *p = &self->p;
+	uint64_t was, now;
+	time_t end = time(NULL) + 10;
+	bool moved = false;
+	char *hog[2];
+
 	if (!mp_system() || access("/proc/sys/vm/compact_memory", W_OK))
 		SKIP(return, "no compaction");
-	mp_dirty_library(&self->p);
-	ASSERT_EQ(0, mp_same(0));
-	ASSERT_EQ(0, mp_sysctl_set("/proc/sys/vm/compact_memory", "1"));
-	ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+	/*
+	 * Whether a page moves depends on where it lies: until one with PROT_NONE does,
+	 * of which another protection would be noticed.
+	 */
+	while (!moved && time(NULL) < end) {
+		hog[0] = take_memory();
+		close(p->fd);
+		p->fd = mp_file(variant->where, LIB_FILE_PAGES);
+		ASSERT_EQ(0, mp_map_runs(p, mp_library));
+		mp_dirty_library(p);
+		ASSERT_EQ(0, mp_same(0));
+		hog[1] = take_memory();
+		leave_gaps(hog[0]);
+		leave_gaps(hog[1]);
+		was = pagemap(p->base[MULTI] + LIB_HOLE * PS);
+		ASSERT_EQ(0, mp_sysctl_set("/proc/sys/vm/compact_memory", "1"));
+		now = pagemap(p->base[MULTI] + LIB_HOLE * PS);
+		moved = was >> 63 && now >> 63 && was != now;
+		ASSERT_EQ(0, mp_same(MP_WRITES | MP_EXECS));
+		munmap(hog[0], HOG_PAGES * PS);
+		munmap(hog[1], HOG_PAGES * PS);
+	}
+	if (!moved)
+		SKIP(return, "compaction did not move its PROT_NONE page");
 }
 
 TEST_F(file, move_pages)
@@ -407,6 +516,27 @@ TEST(swap_anonymous_runs)
 	ASSERT_EQ(0, mp_same(MP_WRITES));
 }
 
+#define KSM "/sys/kernel/mm/ksm/"
+
+/* Has KSM merge, until @n pages of this process are merged or it takes too long: how many are. */
+static long ksm_merge(long n)
+{
+	int tries;
+
+	mp_sysctl_set(KSM "sleep_millisecs", "1");
+	mp_sysctl_set(KSM "pages_to_scan", "1000");
+	mp_sysctl_set(KSM "run", "1");
+	for (tries = 0; tries < 200 && mp_sysctl("/proc/self/ksm_merging_pages") < n; tries++)
+		usleep(100000);
+	return mp_sysctl("/proc/self/ksm_merging_pages");
+}
+
+static void ksm_end(void)
+{
+	mp_sysctl_set(KSM "run", "2");
+	mp_sysctl_set(KSM "run", "0");
+}
+
 /* KSM joins equal pages of different runs; a write separates them again. */
 TEST(ksm)
 {
@@ -417,7 +547,7 @@ TEST(ksm)
 	static struct mp_pair p;
 	size_t i;
 
-	if (!mp_system() || access("/sys/kernel/mm/ksm/run", W_OK))
+	if (!mp_system() || access(KSM "run", W_OK))
 		SKIP(return, "no KSM");
 	p.fd = -1;
 	ASSERT_EQ(0, mp_map_runs(&p, runs));
@@ -428,10 +558,12 @@ TEST(ksm)
 	ASSERT_EQ(0, mp_chg(&p, 2, 2, R, MP_ANON, 0));
 	ASSERT_EQ(0, mp_chg(&p, 5, 1, NONE, MP_ANON, 0));
 	mp_both(&p, madvise(b, 20 * PS, MADV_MERGEABLE));
-	mp_sysctl_set("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	mp_sysctl_set("/sys/kernel/mm/ksm/pages_to_scan", "1000");
-	ASSERT_EQ(0, mp_sysctl_set("/sys/kernel/mm/ksm/run", "1"));
-	usleep(1500000);
+	/* Twelve of each side, those that cannot be written to or accessed included. */
+	EXPECT_EQ(24, ksm_merge(24));
+	for (i = 0; i < 16; i++)
+		mp_both(&p, mp_smaps(b + i * PS, "KSM"));
+	EXPECT_EQ(2 * PS / 1024, mp_smaps(p.base[MULTI] + 2 * PS, "KSM"));
+	EXPECT_EQ(PS / 1024, mp_smaps(p.base[MULTI] + 5 * PS, "KSM"));
 	ASSERT_EQ('k', p.base[MULTI][3 * PS]);
 	EXPECT_EQ(MP_ACCERR, mp_put(p.base[MULTI] + 3 * PS, 1));
 	EXPECT_EQ(0, mp_same(0));
@@ -442,8 +574,43 @@ TEST(ksm)
 	EXPECT_EQ(0, mp_same(0));
 	mp_both(&p, madvise(b, 20 * PS, MADV_UNMERGEABLE));
 	EXPECT_EQ(0, mp_same(MP_WRITES));
-	mp_sysctl_set("/sys/kernel/mm/ksm/run", "2");
-	mp_sysctl_set("/sys/kernel/mm/ksm/run", "0");
+	ksm_end();
+}
+
+/* A page of KSM goes to swap and comes back, with the protection of its run. */
+TEST(ksm_swap)
+{
+	static const struct mp_run runs[] = { { 6, RW, MP_ANON, 0 } };
+	static struct mp_pair p = { .fd = -1 };
+	size_t i;
+
+	if (!mp_system() || access(KSM "run", W_OK))
+		SKIP(return, "no KSM");
+	if (!swap_on())
+		SKIP(return, "no swap");
+	ASSERT_EQ(0, mp_map_runs(&p, runs));
+	/* The sides differ, so that they share nothing. */
+	mp_both(&p, memset(b, 'K' + side, 6 * PS) != b);
+	ASSERT_EQ(0, mp_chg(&p, 3, 2, R, MP_ANON, 0));
+	ASSERT_EQ(0, mp_chg(&p, 5, 1, NONE, MP_ANON, 0));
+	mp_both(&p, madvise(b, 6 * PS, MADV_MERGEABLE));
+	EXPECT_EQ(12, ksm_merge(12));
+	mp_sysctl_set(KSM "run", "0");
+	/* MADV_PAGEOUT is for pages that are mapped once: page 4 alone is left. */
+	ASSERT_EQ(0, mp_both(&p, munmap(b + 5 * PS, PS)));
+	ASSERT_EQ(0, mp_both(&p, mprotect(b + 3 * PS, PS, RW)));
+	for (i = 0; i < 4; i++)
+		mp_both(&p, mp_put(b + i * PS, 'x'));
+	ASSERT_EQ(PS / 1024, mp_both(&p, mp_smaps(b + 4 * PS, "KSM")));
+	ASSERT_EQ(0, mp_both(&p, madvise(b + 4 * PS, PS, MADV_PAGEOUT)));
+	ASSERT_EQ(0, mp_both(&p, mapped(b + 4 * PS)));
+	ASSERT_EQ('K', mp_both(&p, b[4 * PS + 100] - side));
+	ASSERT_EQ(MP_ACCERR, mp_both(&p, mp_put(b + 4 * PS, 1)));
+	ASSERT_EQ(0, mp_both(&p, mprotect(b + 4 * PS, PS, RW)));
+	ASSERT_EQ(0, mp_both(&p, mp_put(b + 4 * PS, 'y')));
+	ASSERT_EQ('K', mp_both(&p, b[4 * PS + 100] - side));
+	ASSERT_EQ(0, mp_bad);
+	ksm_end();
 }
 
 /* That reclaim really unmaps: else the tests above show nothing. */

@@ -339,6 +339,82 @@ TEST(stack_overflow)
 	ASSERT_EQ(MP_ACCERR, (long)code);
 }
 
+/*
+ * A stack that grows keeps 256 pages away from what can be accessed.  Below it lies
+ * a VMA with runs: the last one says whether it may come nearer, not another one.
+ */
+#define GROWING_PAGES 16
+
+FIXTURE(gap) { struct mp_pair p; char *stack[2]; };
+FIXTURE_VARIANT(gap) { int rest, last; size_t pages; bool grows; };
+FIXTURE_VARIANT_ADD(gap, none_2) { .rest = RW, .last = NONE, .pages = 2, .grows = true };
+FIXTURE_VARIANT_ADD(gap, none_100) { .rest = RW, .last = NONE, .pages = 100, .grows = true };
+FIXTURE_VARIANT_ADD(gap, none_300) { .rest = RW, .last = NONE, .pages = 300, .grows = true };
+FIXTURE_VARIANT_ADD(gap, rw_2) { .rest = NONE, .last = RW, .pages = 2 };
+FIXTURE_VARIANT_ADD(gap, rw_100) { .rest = NONE, .last = RW, .pages = 100 };
+FIXTURE_VARIANT_ADD(gap, rw_300) { .rest = NONE, .last = RW, .pages = 300, .grows = true };
+FIXTURE_VARIANT_ADD(gap, read_100) { .rest = NONE, .last = R, .pages = 100 };
+FIXTURE_SETUP(gap)
+{
+	const struct mp_run runs[] = {
+		{ 7, variant->rest, MP_ANON, 0 }, { 1, variant->last, MP_ANON, 0 },
+	};
+	int i;
+
+	self->p.fd = -1;
+	ASSERT_EQ(0, mp_map_runs(&self->p, runs));
+	ASSERT_TRUE(mp_one_vma());
+	for (i = 0; i < 2; i++) {
+		self->stack[i] = mmap(self->p.base[i] + (8 + variant->pages) * PS,
+				      GROWING_PAGES * PS, RW, MAP_PRIVATE | MAP_ANONYMOUS |
+				      MAP_FIXED_NOREPLACE | MAP_GROWSDOWN, -1, 0);
+		ASSERT_NE(MAP_FAILED, self->stack[i]);
+	}
+}
+
+FIXTURE_TEARDOWN(gap)
+{
+}
+
+static char *growing;
+static volatile int touched;
+
+static void touch_below(int sig)
+{
+	touched = mp_put(growing - 8, 1);
+}
+
+/* Runs on the stack at @stack, and writes below it. */
+static int grow_by_touching(char *stack)
+{
+	stack_t st = { .ss_sp = stack, .ss_size = GROWING_PAGES * PS };
+	struct sigaction sa = { .sa_handler = touch_below, .sa_flags = SA_ONSTACK };
+
+	growing = stack;
+	touched = -1;
+	if (sigaltstack(&st, NULL) || sigaction(SIGUSR1, &sa, NULL) || raise(SIGUSR1))
+		return -1;
+	st.ss_flags = SS_DISABLE;
+	sigaltstack(&st, NULL);
+	return touched;
+}
+
+TEST_F(gap, stack_gap)
+{
+	ASSERT_EQ(variant->grows ? 0 : MP_MAPERR,
+		  mp_both(&self->p, grow_by_touching(self->stack[side])));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH | MP_NOSMAPS));
+}
+
+/* So it is when another process, or the debugger, writes there. */
+TEST_F(gap, stack_gap_by_force)
+{
+	ASSERT_EQ(variant->grows ? 1 : -EIO,
+		  mp_both(&self->p, pwrite(mp_mem_fd(), "x", 1,
+					   (off_t)(unsigned long)self->stack[side] - 8)));
+	ASSERT_EQ(0, mp_same(MP_NOTOUCH));
+}
+
 /* The arena rule must not catch mappings that are file-backed or shared. */
 TEST(only_private_anonymous)
 {

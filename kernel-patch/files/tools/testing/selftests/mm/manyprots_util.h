@@ -28,6 +28,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -460,6 +461,27 @@ static __mp_unused int mp_entries(int side, const char *file)
 	return mp_parse(file, mp_tab[side], mp_window(side), mp_window(side) + MP_WINDOW_SIZE);
 }
 
+/* The number behind "key:" in the smaps entry that holds @addr, or -1. */
+static __mp_unused long mp_smaps(const void *addr, const char *key)
+{
+	unsigned long a = (unsigned long)addr, start, end;
+	size_t len = strlen(key);
+	bool here = false;
+	char *p;
+
+	if (mp_slurp("/proc/self/smaps") < 0)
+		return -1;
+	for (p = mp_text; p; p = strchr(p, '\n')) {
+		if (*p == '\n')
+			p++;
+		if (sscanf(p, "%lx-%lx ", &start, &end) == 2)
+			here = a >= start && a < end;
+		else if (here && !strncmp(p, key, len) && p[len] == ':')
+			return strtol(p + len + 1, NULL, 10);
+	}
+	return -1;
+}
+
 /* VMAs in a side's window, as smaps tells: entries less those marked as continuing one. */
 static __mp_unused int mp_window_vmas(int side)
 {
@@ -758,6 +780,14 @@ static __mp_unused int mp_map(struct mp_pair *p, const struct mp_run *runs, size
 
 #define mp_map_runs(p, runs) mp_map(p, runs, sizeof(runs) / sizeof((runs)[0]))
 
+/* As mp_map(), with a file for each side: else the sides would share their pages. */
+static __mp_unused int mp_map_files(struct mp_pair *p, const int *fd, const struct mp_run *runs,
+				    size_t nruns)
+{
+	mp_clear();
+	return mp_both(p, (p->fd = fd[side], mp_map_side(p, side, runs, nruns)));
+}
+
 /* ---- files ---- */
 
 static void mp_fill_page(char *buf, unsigned long pgoff)
@@ -816,6 +846,51 @@ static __mp_unused int mp_file(enum mp_where where, size_t npages)
 	if (fd < 0)
 		return -1;
 	if (mp_write_pages(fd, 0, npages)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * Stays on the CPU that it is on: reclaim passes over pages that wait in another
+ * CPU's batch to be put on the LRU lists.
+ */
+static __mp_unused void mp_stay_on_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * A memfd as mp_file() makes it, with all of its pages in swap.  -1: not to be had,
+ * for want of swap.
+ */
+static __mp_unused int mp_file_in_swap(size_t npages)
+{
+	unsigned char vec[MP_MAX_PAGES];
+	int fd, tries;
+	size_t i;
+	char *m;
+
+	mp_stay_on_cpu();
+	fd = mp_file(MP_MEMFD, npages);
+	m = mmap(NULL, npages * PS, R, MAP_SHARED, fd, 0);
+	if (m == MAP_FAILED)
+		return -1;
+	/* The advice is for pages that are mapped, and nowhere else. */
+	for (tries = 0; tries < 3; tries++) {
+		for (i = 0; !tries && i < npages; i++)
+			mp_read(m + i * PS);
+		madvise(m, npages * PS, MADV_PAGEOUT);
+		if (mincore(m, npages * PS, vec) || !memchr(vec, 1, npages))
+			break;
+	}
+	munmap(m, npages * PS);
+	if (memchr(vec, 1, npages)) {
 		close(fd);
 		return -1;
 	}
