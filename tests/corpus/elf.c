@@ -29,6 +29,8 @@ static const char *judge_loader(const Elf64_Ehdr *eh, const Elf64_Phdr *load, in
 	for (int i = 0; i < n; i++) {
 		uint64_t end = PAGE_UP(load[i].p_vaddr + load[i].p_memsz);
 
+		if ((load[i].p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
+			return "a segment is writable and executable";
 		if (PAGE_UP(load[i].p_vaddr + load[i].p_filesz) > end)
 			return "pages of the file beyond a segment's memory";
 		if (i + 1 < n && PAGE_DOWN(load[i + 1].p_vaddr) < end)

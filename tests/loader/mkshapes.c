@@ -192,8 +192,9 @@ static const struct shape shapes[] = {
 	  .no_dynamic_write = true },
 	/* Nothing to remap: same protection, offsets linear. */
 	{ "linear", ONE, SEGMENTS(
-		{ RWX, 0x0000, 0x0000, 0x1000 },
-		{ RWX, 0x1000, 0x1000, 0x2000 }) },
+		{ RX, 0x0000, 0x0000, 0x1000 },
+		{ RX, 0x1000, 0x1000, 0x2000 }),
+	  .no_dynamic_write = true },
 	{ "linear-relro", ONE, SEGMENTS(
 		{ RW, 0x0000, 0x0000, 0x1000 },
 		{ RW, 0x1000, 0x1000, 0x2000 }),
@@ -256,8 +257,14 @@ static const struct shape shapes[] = {
 		{ PF_X, 0x2000, 0x2000, 0x1000 },
 		{ PF_W, 0x3000, 0x3000, 0x1000 },
 		{ 0,    0x4000, 0x4000, 0x1000 },
-		{ RWX,  0x5000, 0x5000, 0x1000, 0x2000 },
-		{ RW,   0x7000, 0x6000, 0x1000, 0x2000 }) },
+		{ RW,   0x5000, 0x5000, 0x1000, 0x2000 },
+		{ R,    0x7000, 0x6000, 0x1000, 0x2000 }) },
+	/* Which remap_file_pages does not give under a seccomp filter. */
+	{ "write-exec", STOCK, SEGMENTS(
+		{ R,   0x0000, 0x0000, 0x1800 },
+		{ RX,  0x2000, 0x2000, 0x1234 },
+		{ RWX, 0x4000, 0x4000, 0x1000, 0x2000 },
+		{ RW,  0x6e00, 0x5e00, 0x0900, 0x2000 }) },
 	/*
 	 * Two segments in one page: the second mapping replaces the bss that
 	 * the first left there.  Only stock calls do that.

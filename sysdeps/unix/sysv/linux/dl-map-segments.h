@@ -253,6 +253,19 @@ dl_manyprots_segments_ordered (const struct loadcmd loadcmds[],
   return true;
 }
 
+/* Return true if a segment is to be written to and executed.  remap_file_pages
+   does not give that where there is a seccomp filter, as sandboxes that forbid
+   it look at the arguments of mmap and mprotect.  */
+static bool
+dl_manyprots_writable_text (const struct loadcmd loadcmds[], size_t nloadcmds)
+{
+  for (size_t i = 0; i < nloadcmds; ++i)
+    if ((loadcmds[i].prot & PROT_WRITE) != 0
+	&& (loadcmds[i].prot & PROT_EXEC) != 0)
+      return true;
+  return false;
+}
+
 /* Tell LD_DEBUG=files how L was mapped: by stock calls because of WHY, or if
    that is null as O.  */
 static void
@@ -302,6 +315,8 @@ _dl_map_segments (struct link_map *l, int fd,
     why = dl_manyprots_disabled_reason ();
   else if (!dl_manyprots_segments_ordered (loadcmds, nloadcmds))
     why = "segments share a page, are out of order, or shorter in memory";
+  else if (dl_manyprots_writable_text (loadcmds, nloadcmds))
+    why = "a segment is writable and executable";
 
   /* Not left as it is even if it should be null: in the child of a fork that
      interrupted another thread's dlopen it points to that thread's object.  */
