@@ -16,6 +16,7 @@
 #include <linux/perf_event.h>
 #include <linux/personality.h>
 #include <linux/pkeys.h>
+#include <linux/sched/signal.h>
 #include <linux/seccomp.h>
 #include <linux/security.h>
 #include <linux/swap.h>
@@ -244,8 +245,8 @@ static int manyprots_mprotect_rules(const struct manyprots_remap *remap,
 
 /*
  * Sandboxes have filters that look at the arguments of mmap() and mprotect(), so
- * that nothing which can be written to becomes text.  They need not know of this
- * call.
+ * that nothing which is mapped to be written to becomes text.  They need not know
+ * of this call; those that allow no new text at all must refuse it, too.
  */
 static bool manyprots_filtered(const struct manyprots_remap *remap,
 			       struct vm_area_struct *vma, bool was_text)
@@ -630,7 +631,10 @@ static unsigned int manyprots_asks(const struct manyprots_remap *remap,
 	return asks;
 }
 
-/* May the caller open the file for reading?  Security modules are asked at that. */
+/*
+ * May the caller open the file for reading?  Security modules are asked at that, and
+ * who serves the file.
+ */
 static int manyprots_ask_read(struct file *file)
 {
 	const struct path *path = file_user_path(file);
@@ -638,7 +642,7 @@ static int manyprots_ask_read(struct file *file)
 	int error;
 
 	error = path_permission(path, MAY_READ);
-	if (error || !IS_ENABLED(CONFIG_SECURITY))
+	if (error)
 		return error;
 	opened = dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
 			     current_cred());
@@ -701,7 +705,7 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,
  * -ENOMEM for the commit limit, RLIMIT_DATA, vm.max_run_count or memory,
- * -EINTR for a fatal signal, or what a security module says.
+ * -EINTR for a fatal signal, or what a security module or open() says.
  */
 long manyprots_remap(unsigned long start, unsigned long size,
 		     unsigned long prot, unsigned long pgoff,
@@ -738,9 +742,9 @@ long manyprots_remap(unsigned long start, unsigned long size,
 
 	/*
 	 * security_mmap_file() is called without mmap_lock, so look first and
-	 * begin again if the mapping has changed meanwhile.
+	 * begin again if the mapping has changed meanwhile: as a system call, which
+	 * lets go of what was opened.
 	 */
-again:
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	vma = manyprots_find(&remap, mm);
@@ -771,10 +775,8 @@ again:
 		goto out_unlock;
 	if (vma->vm_file != file || (vma->vm_flags & VM_MAYSHARE) != shared ||
 	    (manyprots_asks(&remap, vma) & ~asked)) {
-		mmap_write_unlock(mm);
-		if (file)
-			fput(file);
-		goto again;
+		error = restart_syscall();
+		goto out_unlock;
 	}
 
 	/* As mmap(MAP_FIXED) asks. */
