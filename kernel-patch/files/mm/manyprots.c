@@ -489,7 +489,8 @@ struct vm_area_struct *vma_mapped_view(struct vm_area_struct *vma,
 	if (!v) {
 		walk->misses = 0;
 		walk->by_address = false;
-		walk->gap_start = walk->gap_end = 0;
+		walk->gap_start = 0;
+		walk->gap_end = 0;
 		/* Nothing at all, as in most children: that is seen soon. */
 		if (manyprots_next_table(vma->vm_mm, vma->vm_start, vma->vm_end,
 					 false, true) == vma->vm_end)

@@ -763,12 +763,10 @@ static const char own_page[0x20000] __attribute__((aligned(0x10000))) = { 1 };
 
 static int own_pgoff(struct dl_phdr_info *info, __mp_unused size_t size, void *pgoff)
 {
-	size_t i;
+	uintptr_t at = (uintptr_t)own_page - info->dlpi_addr;
+	typeof(info->dlpi_phdr) p, end = info->dlpi_phdr + info->dlpi_phnum;
 
-	for (i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t at = (uintptr_t)own_page - info->dlpi_addr;
-
+	for (p = info->dlpi_phdr; p < end; p++) {
 		if (p->p_type == PT_LOAD && at >= p->p_vaddr && at < p->p_vaddr + p->p_filesz)
 			*(unsigned long *)pgoff = (p->p_offset + at - p->p_vaddr) / PS;
 	}
