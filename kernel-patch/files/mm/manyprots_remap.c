@@ -699,8 +699,8 @@ static int manyprots_ask_mmap(const struct manyprots_remap *remap,
  * locked as mlockall(MCL_FUTURE) wants it,
  * -EOVERFLOW as mmap(),
  * -EACCES beyond what the mapping may be given, to make private pages text, or
- * pages of a file under PR_SET_MDWE, or what can be written to with a seccomp
- * filter, or for other pages of a file that the caller may not read,
+ * pages of a file under PR_SET_MDWE, or with a seccomp filter what is mapped to be
+ * written to, or for other pages of a file that the caller may not read,
  * -EAGAIN for RLIMIT_MEMLOCK, after mlockall(MCL_FUTURE),
  * -EPERM for a sealed mapping or memfd, or text from a noexec mount,
  * -ETXTBSY to write to a swap file,

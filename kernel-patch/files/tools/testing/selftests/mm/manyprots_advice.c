@@ -78,11 +78,6 @@ TEST_F(lib, every_advice)
  * MADV_WILLNEED reads in what a run maps of a file, and nothing else: a file on tmpfs
  * for each side, all in swap.
  */
-static const struct mp_run swapped_runs[] = {
-	{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 3, NONE, MP_FILE, 5 },
-	{ 4, RW, MP_FILE, 20 }, { 3, R, MP_FILE, 50 },
-};
-
 #define SWAPPED_PAGES 16
 
 FIXTURE(swapped) { struct mp_pair p; int fd[2]; };
@@ -99,7 +94,7 @@ FIXTURE_SETUP(swapped)
 		if (self->fd[i] < 0)
 			SKIP(return, "no swap");
 	}
-	ASSERT_EQ(0, mp_map_files(&self->p, self->fd, swapped_runs, ARRAY_SIZE(swapped_runs)));
+	ASSERT_EQ(0, mp_map_files(&self->p, self->fd, mp_swapped, ARRAY_SIZE(mp_swapped)));
 	ASSERT_TRUE(mp_one_vma());
 }
 

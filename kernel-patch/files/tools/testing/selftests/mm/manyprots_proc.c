@@ -97,11 +97,6 @@ TEST_F(lib, smaps_rollup)
  * Pages of tmpfs files in swap, by the offsets of the runs: a file for each side, of
  * which only what some run maps is there, and that in swap.
  */
-static const struct mp_run swapped_runs[] = {
-	{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 3, NONE, MP_FILE, 5 },
-	{ 4, RW, MP_FILE, 20 }, { 3, R, MP_FILE, 50 },
-};
-
 FIXTURE(swapped) { struct mp_pair p; int fd[2]; };
 FIXTURE_VARIANT(swapped) { int mflags; };
 FIXTURE_VARIANT_ADD(swapped, private) { .mflags = 0 };
@@ -135,10 +130,10 @@ TEST_F(swapped, swap_of_shmem)
 	mp_clear();
 	ASSERT_EQ(16 * PS / 1024, mp_both_delta(&self->p, rollup("Swap"), ({
 		self->p.fd = self->fd[side];
-		mp_map_side(&self->p, side, swapped_runs, ARRAY_SIZE(swapped_runs)); })));
+		mp_map_side(&self->p, side, mp_swapped, ARRAY_SIZE(mp_swapped)); })));
 	ASSERT_TRUE(mp_one_vma());
-	for (i = 0; i < ARRAY_SIZE(swapped_runs); at += swapped_runs[i++].n)
-		EXPECT_EQ(swapped_runs[i].n * PS / 1024,
+	for (i = 0; i < ARRAY_SIZE(mp_swapped); at += mp_swapped[i++].n)
+		EXPECT_EQ(mp_swapped[i].n * PS / 1024,
 			  mp_both(&self->p, mp_smaps(b + at * PS, "Swap")));
 	ASSERT_EQ(0, mp_bad);
 }

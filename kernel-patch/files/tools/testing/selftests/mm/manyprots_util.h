@@ -865,6 +865,12 @@ static __mp_unused void mp_stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Runs of a file that is in swap, in no order. */
+static __mp_unused const struct mp_run mp_swapped[] = {
+	{ 4, RW, MP_FILE, 0 }, { 2, R, MP_FILE, 40 }, { 3, NONE, MP_FILE, 5 },
+	{ 4, RW, MP_FILE, 20 }, { 3, R, MP_FILE, 50 },
+};
+
 /*
  * A memfd as mp_file() makes it, with all of its pages in swap.  -1: not to be had,
  * for want of swap.
